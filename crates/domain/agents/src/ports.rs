@@ -1,0 +1,123 @@
+//! What runs ask of storage and of the fan-out. The port to models stands in `model.rs`.
+
+use async_trait::async_trait;
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::Event;
+use chancery_ids::{ConversationId, RunId, TenantId, UserId};
+use futures::stream::BoxStream;
+
+use crate::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent};
+
+/// Keeps runs, their log and, in the same changes, the messages of their conversation.
+#[async_trait]
+pub trait RunStore: Send + Sync {
+    /// Stores the person's message (status `pending`), the run (`running`, epoch 1) and the first events.
+    ///
+    /// MUST be one change. MUST make the conversation of (tenant, owner, key) when there is none, whatever conversations of
+    /// others have that key. MUST NOT begin a second live run of a conversation, however many callers: all but one get
+    /// [`Begun::Busy`] and leave nothing. MUST be safe to repeat with the same run id. MUST give messages positions
+    /// without gaps.
+    async fn begin(&self, run: &NewRun) -> Result<Begun, Fault>;
+
+    /// Adds events to the log and renews the lease, if the run is live and its epoch is `epoch`.
+    ///
+    /// MUST be one change, conditional on both.
+    async fn flush(&self, tenant: TenantId, run: RunId, epoch: u64, flush: &Flush) -> Result<Flushed, Fault>;
+
+    /// Ends a live run of this epoch: last events, answer, the person's message (`completed` when the run completed, else
+    /// `incomplete`; the answer likewise), conversation, announced events. `false` when it is no longer this epoch's.
+    ///
+    /// MUST be one change, conditional on status and epoch.
+    async fn finish(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        epoch: u64,
+        finish: &Finish,
+        events: &[Event],
+    ) -> Result<bool, Fault>;
+
+    /// Takes over a live run whose lease ended before `now`: raises the epoch, sets the lease. `None` when it is not so.
+    ///
+    /// MUST let exactly one of several concurrent callers take it.
+    async fn take_over(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Run>, Fault>;
+
+    /// The owner's run.
+    ///
+    /// MUST answer `None` for a run of another tenant or another person.
+    async fn find(&self, tenant: TenantId, owner: UserId, run: RunId) -> Result<Option<Run>, Fault>;
+
+    /// Up to `limit` events of the log with an id above `after`, in order. MUST NOT give a part of what a flush wrote.
+    async fn read_log(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        after: u64,
+        limit: u16,
+    ) -> Result<Vec<RunEvent>, Fault>;
+
+    /// Runs of a conversation, oldest first, those begun after `after`; at most `limit`.
+    async fn list_of_conversation(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        after: Option<RunId>,
+        limit: u16,
+    ) -> Result<Vec<Run>, Fault>;
+
+    /// Notes that the owner wants the run to stop; gives the run as it then is. Nothing changes when it has ended.
+    async fn request_cancel(&self, tenant: TenantId, owner: UserId, run: RunId)
+    -> Result<Option<Run>, Fault>;
+}
+
+/// What recovery looks up. Cross-tenant on purpose (ARCHITECTURE.md lists it).
+#[async_trait]
+pub trait RunSystemStore: Send + Sync {
+    /// Live runs whose lease ended before `now`, at most `limit`, oldest lease first.
+    async fn list_abandoned(&self, now: Timestamp, limit: u16) -> Result<Vec<Run>, Fault>;
+}
+
+/// Carries events of live runs to their readers before they are in the log. Losing it loses speed, not events.
+#[async_trait]
+pub trait RunFanOut: Send + Sync {
+    /// Shows events to every reader, in order, and keeps them until they are trimmed.
+    async fn publish(&self, tenant: TenantId, run: RunId, events: &[RunEvent]);
+
+    /// Forgets events up to and with `through`: they are in the log.
+    async fn trim(&self, tenant: TenantId, run: RunId, through: u64);
+
+    /// The run has ended: readers that have read everything are told.
+    async fn close(&self, tenant: TenantId, run: RunId);
+
+    /// Follows a run. `None` when it is not carried here: read the log instead.
+    ///
+    /// MUST lose nothing between `kept` and `live`. MUST NOT wait for a reader: one that is [`READER_BUFFER`] events behind
+    /// gets [`Followed::CutOff`] and nothing more.
+    async fn follow(&self, tenant: TenantId, run: RunId) -> Option<Following>;
+}
+
+/// How many events wait for a reader before it is cut off.
+pub const READER_BUFFER: usize = 256;
+
+/// A reader's view of a live run.
+pub struct Following {
+    /// What was published and not trimmed yet.
+    pub kept: Vec<RunEvent>,
+    /// What comes. Ends when the run is closed.
+    pub live: BoxStream<'static, Followed>,
+}
+
+/// What a reader gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// The next event.
+    Event(RunEvent),
+    /// The reader was too slow; the stream ends here.
+    CutOff,
+}

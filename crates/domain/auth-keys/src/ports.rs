@@ -1,0 +1,30 @@
+//! What the key service asks of storage.
+
+use async_trait::async_trait;
+use chancery_ambient::Fault;
+
+use crate::{KeySet, KeySetName};
+
+/// Keeps key sets, whole, under compare-and-set.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// The set as it stands, with private halves; `None` when it was never saved.
+    ///
+    /// MUST give back exactly what was saved. MUST refuse damaged contents as [`Fault::Corrupt`], never as absence.
+    async fn load(&self, set: KeySetName) -> Result<Option<KeySet>, Fault>;
+
+    /// Replaces the set if the stored one still has version `expected` (0: none is stored).
+    ///
+    /// MUST let exactly one of several concurrent callers with the same `expected` win, over processes too. MUST leave
+    /// the old set or the new one after a crash at any point, nothing between.
+    async fn save(&self, expected: u64, set: &KeySet) -> Result<Saved, Fault>;
+}
+
+/// How a save ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// The set is stored.
+    Stored,
+    /// Somebody else changed the set first: load it and decide again.
+    Conflict,
+}

@@ -1,0 +1,82 @@
+//! What conversations ask of storage.
+
+use async_trait::async_trait;
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::Event;
+use chancery_ids::{ConversationId, ConversationKey, Limit, MessageId, Page, TenantId, UserId};
+
+use crate::{Conversation, ListFilter, ListPlace, Message, MessagePlace, Order, SearchHit, SearchPlace};
+
+/// Reads and deletes conversations. Runs write them (`chancery-agents`, `RunStore`).
+///
+/// Every method MUST answer for the conversations of exactly this tenant and this owner; those of anybody else are absent.
+#[async_trait]
+pub trait ConversationStore: Send + Sync {
+    /// The conversation with this key.
+    async fn find(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+    ) -> Result<Option<Conversation>, Fault>;
+
+    /// Conversations that hold a message, newest change first (`updated_at` then id, both descending), those after `after`.
+    ///
+    /// MUST be keyset-paginated: an item is neither skipped nor repeated because others were added.
+    async fn list(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        filter: &ListFilter,
+        after: Option<ListPlace>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>, Fault>;
+
+    /// Messages by position in `order`, those beyond `after`.
+    ///
+    /// MUST NOT cost more for a longer conversation.
+    async fn list_messages(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        order: Order,
+        after: Option<MessagePlace>,
+        limit: Limit,
+    ) -> Result<Page<Message>, Fault>;
+
+    /// Conversations whose messages hold the words of `query`, best first; one hit a conversation.
+    ///
+    /// MUST match whatever the letter case and MUST take any text as words, never as query syntax.
+    async fn search(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        query: &str,
+        filter: &ListFilter,
+        after: Option<SearchPlace>,
+        limit: Limit,
+    ) -> Result<Page<SearchHit>, Fault>;
+
+    /// Deletes the conversation with its messages, runs and log, and stores the events in the same change; `false` when
+    /// there is none, and then no event is stored.
+    ///
+    /// MUST NOT delete while a run of it is live: `Err(DeleteRefused::RunIsLive)`.
+    async fn delete(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        events: &[Event],
+    ) -> Result<bool, DeleteRefused>;
+}
+
+/// Why a conversation was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteRefused {
+    /// A run of it is live: cancel it first.
+    #[error("a run of this conversation is live")]
+    RunIsLive,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

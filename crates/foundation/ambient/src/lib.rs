@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod ambience;
+mod clock;
+mod entropy;
+mod fault;
+mod manual;
+mod tasks;
+mod timestamp;
+
+pub use ambience::Ambient;
+pub use clock::{Clock, DeadlinePassed, SystemClock, within};
+pub use entropy::{Entropy, SystemEntropy};
+pub use fault::Fault;
+pub use manual::{ManualClock, SeededEntropy};
+pub use tasks::{Tasks, TokioTasks, run_on};
+pub use timestamp::Timestamp;

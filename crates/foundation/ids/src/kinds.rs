@@ -1,0 +1,35 @@
+//! Every id kind that more than one crate speaks of, on one screen.
+
+use crate::{Kind, TypedId};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident, $id:ident, $prefix:literal, $noun:literal;)*) => {$(
+        #[doc = concat!("Marks ids of a ", $noun, ".")]
+        pub enum $kind {}
+        impl Kind for $kind {
+            const PREFIX: &'static str = $prefix;
+            const NOUN: &'static str = $noun;
+        }
+        $(#[$doc])*
+        pub type $id = TypedId<$kind>;
+    )*};
+}
+
+kinds! {
+    /// A tenant: bare UUID.
+    TenantKind, TenantId, "", "tenant";
+    /// A person: bare UUID; `sub` in tokens is `user:<uuid>`.
+    UserKind, UserId, "", "user";
+    /// A login session, which is also a refresh family (`sid`): bare UUID.
+    SessionKind, SessionId, "", "session";
+    /// One token (`jti`, RFC 7519 section 4.1.7): bare UUID.
+    TokenKind, TokenId, "", "token";
+    /// A conversation's row. The wire speaks of it by its `ConversationKey`.
+    ConversationKind, ConversationId, "conv_", "conversation";
+    /// One message of a conversation.
+    MessageKind, MessageId, "msg_", "message";
+    /// One run of a hosted agent.
+    RunKind, RunId, "run_", "run";
+    /// One announced event of the outbox.
+    EventKind, EventId, "evt_", "event";
+}

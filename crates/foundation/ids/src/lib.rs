@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod conversation_key;
+mod cursor;
+mod kinds;
+mod page;
+mod typed_id;
+
+pub use conversation_key::{ConversationKey, ConversationKeyError};
+pub use cursor::{Cursor, CursorError};
+pub use kinds::{
+    ConversationId, ConversationKind, EventId, EventKind, MessageId, MessageKind, RunId, RunKind, SessionId,
+    SessionKind, TenantId, TenantKind, TokenId, TokenKind, UserId, UserKind,
+};
+pub use page::{Limit, Page};
+pub use typed_id::{IdError, Kind, TypedId};
