@@ -1,1 +1,25 @@
-//! Starts the real binary and talks to it.
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    reason = "a harness of tests: whatever goes wrong fails the test, and real processes live in real time"
+)]
+
+mod database;
+mod frames;
+mod person;
+mod server;
+
+pub use database::TestDatabase;
+pub use frames::{Frame, Frames};
+pub use person::Person;
+pub use server::{Server, Settings};
+
+/// `count` different words.
+#[must_use]
+pub fn words(count: usize) -> String {
+    (1..=count).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ")
+}

@@ -3,7 +3,9 @@
 //! A judge is one file in `interop/` that exports a `JUDGE`, and one line in `JUDGES`. It installs what it needs,
 //! pinned, through its [`Stage`], starts the server with the settings it wants, and fails with a message.
 
+mod aimock;
 mod jose;
+mod llmock;
 mod server;
 mod stage;
 
@@ -13,7 +15,7 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 1] = [&jose::JUDGE];
+const JUDGES: [&Judge; 3] = [&jose::JUDGE, &aimock::JUDGE, &llmock::JUDGE];
 
 /// Somebody else's program that says whether ours speaks the standard.
 struct Judge {

@@ -1,1 +1,21 @@
-//! Chancery.
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+
+mod adapters;
+mod app;
+mod config;
+mod doctor;
+mod edge;
+mod first_owner;
+mod http;
+mod keys;
+mod logging;
+mod metrics;
+mod migrate;
+mod openapi;
+mod readiness;
+mod serve;
+mod serve_lock;
+mod system;
+mod workers;

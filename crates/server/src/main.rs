@@ -1,2 +1,10 @@
 //! The `chancery` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+use chancery_server::cli::Cli;
+use clap::Parser;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -56,7 +56,6 @@ impl Stage {
     }
 
     /// `python` for the script of that name in `xtask/judges`, which can import the PyPI packages: `PyJWT==2.10.1`.
-    #[expect(dead_code, reason = "no judge on PyPI yet; the first one removes this line")]
     pub(super) fn python(&self, script: &str, packages: &[&str]) -> Outcome<Command> {
         let folder = self.folder.join("python");
         let python = self.python_program("python", packages)?;

@@ -1,1 +1,24 @@
 #![doc = include_str!("../README.md")]
+
+mod accounts;
+mod address;
+mod audit;
+mod codec;
+mod conversations;
+mod database;
+mod fault;
+mod migrator;
+mod outbox;
+mod postgres;
+mod refresh_families;
+mod runs;
+mod schema;
+mod sqlite;
+
+pub use accounts::SqlAccounts;
+pub use address::{DatabaseUrl, DatabaseUrlError, PostgresAddress};
+pub use audit::SqlAudit;
+pub use database::{Database, DatabaseSettings, OpenError};
+pub use migrator::{MigrationStatus, Migrator};
+pub use outbox::SqlOutbox;
+pub use refresh_families::SqlRefreshFamilies;

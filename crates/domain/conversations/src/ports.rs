@@ -1,9 +1,9 @@
 //! What conversations ask of storage.
 
 use async_trait::async_trait;
-use chancery_ambient::{Fault, Timestamp};
+use chancery_ambient::Fault;
 use chancery_events::Event;
-use chancery_ids::{ConversationId, ConversationKey, Limit, MessageId, Page, TenantId, UserId};
+use chancery_ids::{ConversationId, ConversationKey, Limit, Page, TenantId, UserId};
 
 use crate::{Conversation, ListFilter, ListPlace, Message, MessagePlace, Order, SearchHit, SearchPlace};
 

@@ -39,6 +39,9 @@ impl Limit {
     /// The largest page.
     pub const MAX: u8 = 100;
 
+    /// The limit of the largest page.
+    pub const LARGEST: Self = Self(Self::MAX);
+
     /// A limit inside the bounds, or `None`.
     #[must_use]
     pub fn new(items: u8) -> Option<Self> {

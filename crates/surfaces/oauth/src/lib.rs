@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+mod jwks;
+mod metadata;
+mod routes;
+
+pub use routes::{OAuth, configure, describe};

@@ -1,0 +1,204 @@
+//! The extractor.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{self, HeaderMap},
+    web::Data,
+};
+use chancery_access::Principal;
+
+use crate::{BearerRefused, Cause, VerifyBearer};
+
+/// The caller of a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer(Principal);
+
+impl Bearer {
+    /// Who is calling.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.0
+    }
+
+    /// Who is calling, to keep.
+    #[must_use]
+    pub fn into_principal(self) -> Principal {
+        self.0
+    }
+}
+
+/// How a service finds out who is calling. Lives in its app data.
+#[derive(Clone)]
+pub struct BearerAuth {
+    verifier: Arc<dyn VerifyBearer>,
+    realm: &'static str,
+}
+
+impl BearerAuth {
+    /// Authentication by `verifier`. Challenges name `realm`, which must hold neither quotes nor backslashes.
+    #[must_use]
+    pub fn new(verifier: Arc<dyn VerifyBearer>, realm: &'static str) -> Self {
+        Self { verifier, realm }
+    }
+
+    /// Who sent these headers.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, BearerRefused> {
+        self.caller(headers).map_err(|cause| BearerRefused {
+            cause,
+            realm: self.realm,
+        })
+    }
+
+    fn caller(&self, headers: &HeaderMap) -> Result<Principal, Cause> {
+        let mut credentials = headers.get_all(header::AUTHORIZATION);
+        let Some(only) = credentials.next() else {
+            return Err(Cause::Missing);
+        };
+        if credentials.next().is_some() {
+            return Err(Cause::Several);
+        }
+        let text = only.to_str().map_err(|_| Cause::WrongScheme)?;
+        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+        if !scheme.eq_ignore_ascii_case("Bearer") {
+            return Err(Cause::WrongScheme);
+        }
+        Ok(self.verifier.verify(token.trim_start_matches(' '))?)
+    }
+}
+
+impl FromRequest for Bearer {
+    type Error = BearerRefused;
+    type Future = Ready<Result<Self, BearerRefused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = match request.app_data::<Data<BearerAuth>>() {
+            Some(auth) => auth.authenticate(request.headers()).map(Bearer),
+            None => Err(BearerRefused {
+                cause: Cause::NotConfigured,
+                realm: "",
+            }),
+        };
+        ready(caller)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_web::{
+        App,
+        http::{StatusCode, header},
+        test::{TestRequest, call_service, init_service},
+        web::{self, Data},
+    };
+    use chancery_access::{Principal, Proof, Scopes, Subject};
+    use chancery_ambient::Ambient;
+
+    use super::{Bearer, BearerAuth};
+    use crate::{Unverified, VerifyBearer};
+
+    /// Knows one token, and is busy for another.
+    struct OneToken;
+
+    impl VerifyBearer for OneToken {
+        fn verify(&self, token: &str) -> Result<Principal, Unverified> {
+            let ambient = Ambient::system();
+            match token {
+                "good" => Ok(Principal {
+                    tenant: ambient.new_id(),
+                    subject: Subject::ServiceAccount("billing-worker".to_owned()),
+                    role: None,
+                    scopes: Scopes::default(),
+                    session: None,
+                    token: ambient.new_id(),
+                    proof: Proof::Full,
+                }),
+                "busy" => Err(Unverified::Unavailable),
+                _ => Err(Unverified::Invalid { reason: "malformed" }),
+            }
+        }
+    }
+
+    async fn answer(request: TestRequest) -> (StatusCode, Option<String>) {
+        let auth = Data::new(BearerAuth::new(Arc::new(OneToken), "chancery"));
+        let whoami = |caller: Bearer| async move { caller.into_principal().subject.to_string() };
+        let service = init_service(App::new().app_data(auth).route("/", web::get().to(whoami))).await;
+        let response = call_service(&service, request.to_request()).await;
+        let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+        (
+            response.status(),
+            challenge.map(|value| value.to_str().unwrap().to_owned()),
+        )
+    }
+
+    fn with(credentials: &str) -> TestRequest {
+        TestRequest::get().insert_header((header::AUTHORIZATION, credentials))
+    }
+
+    #[actix_web::test]
+    async fn a_good_token_names_its_caller_whatever_the_case_of_the_scheme() {
+        assert_eq!(answer(with("Bearer good")).await, (StatusCode::OK, None));
+        assert_eq!(answer(with("bEARER  good")).await, (StatusCode::OK, None));
+    }
+
+    #[actix_web::test]
+    async fn without_a_token_the_challenge_names_no_error() {
+        let challenge = Some("Bearer realm=\"chancery\"".to_owned());
+        let unauthorized = (StatusCode::UNAUTHORIZED, challenge);
+        assert_eq!(answer(TestRequest::get()).await, unauthorized);
+        for credentials in ["Basic Z29vZDo=", "good", "Bearergood", ""] {
+            assert_eq!(answer(with(credentials)).await, unauthorized, "{credentials}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_token_that_proves_nothing_is_an_invalid_one() {
+        let challenge = Some("Bearer realm=\"chancery\", error=\"invalid_token\"".to_owned());
+        for credentials in ["Bearer bad", "Bearer", "Bearer ", "Bearer good good"] {
+            assert_eq!(
+                answer(with(credentials)).await,
+                (StatusCode::UNAUTHORIZED, challenge.clone()),
+                "{credentials}"
+            );
+        }
+    }
+
+    #[actix_web::test]
+    async fn two_authorization_headers_are_refused_even_if_one_is_good() {
+        let twice = with("Bearer good").append_header((header::AUTHORIZATION, "Bearer bad"));
+        let (status, challenge) = answer(twice).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(challenge.unwrap().ends_with("error=\"invalid_request\""));
+    }
+
+    #[actix_web::test]
+    async fn a_verifier_that_cannot_tell_is_no_verdict_about_the_token() {
+        assert_eq!(
+            answer(with("Bearer busy")).await,
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        );
+    }
+
+    #[actix_web::test]
+    async fn cookies_and_query_strings_are_not_looked_at() {
+        let elsewhere = TestRequest::get()
+            .uri("/?access_token=good")
+            .insert_header((header::COOKIE, "access_token=good; Authorization=Bearer good"));
+        assert_eq!(answer(elsewhere).await.0, StatusCode::UNAUTHORIZED);
+    }
+
+    #[actix_web::test]
+    async fn a_service_that_was_not_told_how_to_verify_lets_nobody_in() {
+        let whoami = |_: Bearer| async { "in" };
+        let service = init_service(App::new().route("/", web::get().to(whoami))).await;
+        let response = call_service(&service, with("Bearer good").to_request()).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,0 +1,213 @@
+//! Refresh families: one row a login.
+
+use async_trait::async_trait;
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::Event;
+use chancery_ids::{SessionId, TenantId};
+use chancery_tokens::{Binding, EndReason, Family, RefreshFamilySystemStore, Rotation, SealedToken, TokenMac};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    Database, codec,
+    database::{read, transaction, write_one},
+    outbox::Announce,
+    schema::tokens::refresh_families,
+};
+
+/// [`RefreshFamilySystemStore`] on either engine.
+pub struct SqlRefreshFamilies(Database);
+
+impl SqlRefreshFamilies {
+    /// The families in `database`.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+}
+
+#[async_trait]
+impl RefreshFamilySystemStore for SqlRefreshFamilies {
+    #[tracing::instrument(name = "store_sql.begin_family", skip_all, fields(sid = %family.sid))]
+    async fn begin(&self, family: &Family, events: &[Event]) -> Result<(), Fault> {
+        let row = FamilyRow::try_from(family)?;
+        transaction!(self.0, |conn| {
+            let begun = diesel::insert_into(refresh_families::table)
+                .values(row)
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
+            // Begun before means announced before, and perhaps delivered since.
+            if begun == 1 {
+                conn.announce(events).await?;
+            }
+            Ok(())
+        })
+    }
+
+    #[tracing::instrument(name = "store_sql.find_family", skip_all, fields(%sid))]
+    async fn find(&self, sid: SessionId) -> Result<Option<Family>, Fault> {
+        let row = refresh_families::table.find(sid);
+        let found = read!(self.0, |conn| row.select(FamilyRow::as_select()).first(conn).await.optional())?;
+        found.map(Family::try_from).transpose()
+    }
+
+    #[tracing::instrument(name = "store_sql.rotate_family", skip_all, fields(%sid))]
+    async fn rotate(&self, sid: SessionId, rotation: &Rotation) -> Result<bool, Fault> {
+        let unrotated = refresh_families::table
+            .find(sid)
+            .filter(refresh_families::current_pepper_id.eq(&rotation.replaces.pepper_id))
+            .filter(refresh_families::current_mac.eq(&rotation.replaces.mac[..]))
+            .filter(refresh_families::ended_at.is_null());
+        // What `replaces` says is what the row holds, or nothing is changed: so it is what becomes the previous token.
+        let rotate = diesel::update(unrotated).set((
+            refresh_families::generation.eq(refresh_families::generation + 1),
+            refresh_families::previous_pepper_id.eq(&rotation.replaces.pepper_id),
+            refresh_families::previous_mac.eq(&rotation.replaces.mac[..]),
+            refresh_families::current_pepper_id.eq(&rotation.current.pepper_id),
+            refresh_families::current_mac.eq(&rotation.current.mac[..]),
+            refresh_families::sealed.eq(&rotation.sealed.0),
+            refresh_families::signing_kid.eq(&rotation.signing_kid),
+            refresh_families::rotated_at.eq(rotation.at),
+            refresh_families::expires_at.eq(rotation.expires_at),
+        ));
+        let rotated = write_one!(self.0, |conn| rotate.execute(conn).await)?;
+        Ok(rotated == 1)
+    }
+
+    #[tracing::instrument(name = "store_sql.end_family", skip_all, fields(%sid))]
+    async fn end(
+        &self,
+        sid: SessionId,
+        at: Timestamp,
+        reason: EndReason,
+        events: &[Event],
+    ) -> Result<bool, Fault> {
+        let live = refresh_families::table.find(sid).filter(refresh_families::ended_at.is_null());
+        transaction!(self.0, |conn| {
+            let ended = diesel::update(live)
+                .set((
+                    refresh_families::ended_at.eq(Some(at)),
+                    refresh_families::end_reason.eq(name_of(reason)),
+                ))
+                .execute(conn)
+                .await?;
+            if ended == 1 {
+                conn.announce(events).await?;
+            }
+            Ok(ended == 1)
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_families, treat_none_as_default_value = false)]
+struct FamilyRow {
+    sid: SessionId,
+    tenant_id: TenantId,
+    subject: String,
+    client_id: String,
+    scopes: String,
+    binding: String,
+    binding_digest: Option<Vec<u8>>,
+    generation: i64,
+    current_pepper_id: String,
+    current_mac: Vec<u8>,
+    previous_pepper_id: Option<String>,
+    previous_mac: Option<Vec<u8>>,
+    sealed: Vec<u8>,
+    signing_kid: String,
+    created_at: Timestamp,
+    rotated_at: Timestamp,
+    expires_at: Timestamp,
+    ends_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    end_reason: Option<String>,
+}
+
+const UNBOUND: &str = "none";
+const DEVICE: &str = "device";
+
+impl TryFrom<&Family> for FamilyRow {
+    type Error = Fault;
+
+    fn try_from(family: &Family) -> Result<Self, Fault> {
+        let (binding, binding_digest) = match &family.binding {
+            Binding::None => (UNBOUND, None),
+            Binding::Device(digest) => (DEVICE, Some(digest.to_vec())),
+        };
+        Ok(Self {
+            sid: family.sid,
+            tenant_id: family.tenant,
+            subject: family.subject.to_string(),
+            client_id: family.client_id.clone(),
+            scopes: family.scopes.to_string(),
+            binding: binding.to_owned(),
+            binding_digest,
+            generation: codec::big_int(family.generation)?,
+            current_pepper_id: family.current.pepper_id.clone(),
+            current_mac: family.current.mac.to_vec(),
+            previous_pepper_id: family.previous.as_ref().map(|token| token.pepper_id.clone()),
+            previous_mac: family.previous.as_ref().map(|token| token.mac.to_vec()),
+            sealed: family.sealed.0.clone(),
+            signing_kid: family.signing_kid.clone(),
+            created_at: family.created_at,
+            rotated_at: family.rotated_at,
+            expires_at: family.expires_at,
+            ends_at: family.ends_at,
+            ended_at: family.ended.map(|(at, _)| at),
+            end_reason: family.ended.map(|(_, reason)| name_of(reason).to_owned()),
+        })
+    }
+}
+
+impl TryFrom<FamilyRow> for Family {
+    type Error = Fault;
+
+    fn try_from(row: FamilyRow) -> Result<Self, Fault> {
+        let binding = match (row.binding.as_str(), &row.binding_digest) {
+            (UNBOUND, None) => Binding::None,
+            (DEVICE, Some(digest)) => Binding::Device(codec::fixed("refresh_families.binding_digest", digest)?),
+            (other, _) => return Err(Fault::corrupt(format!("a refresh family is bound by {other:?}"))),
+        };
+        let previous = row.previous_pepper_id.zip(row.previous_mac);
+        let ended = row.ended_at.zip(row.end_reason);
+        Ok(Self {
+            sid: row.sid,
+            tenant: row.tenant_id,
+            subject: row.subject.parse().map_err(Fault::corrupt)?,
+            client_id: row.client_id,
+            scopes: row.scopes.parse().map_err(Fault::corrupt)?,
+            binding,
+            generation: codec::count(row.generation)?,
+            current: token_mac(row.current_pepper_id, &row.current_mac)?,
+            previous: previous.map(|(id, mac)| token_mac(id, &mac)).transpose()?,
+            sealed: SealedToken(row.sealed),
+            signing_kid: row.signing_kid,
+            created_at: row.created_at,
+            rotated_at: row.rotated_at,
+            expires_at: row.expires_at,
+            ends_at: row.ends_at,
+            ended: ended.map(|(at, name)| end_reason(&name).map(|reason| (at, reason))).transpose()?,
+        })
+    }
+}
+
+fn token_mac(pepper_id: String, mac: &[u8]) -> Result<TokenMac, Fault> {
+    Ok(TokenMac {
+        pepper_id,
+        mac: codec::fixed("a check value of refresh_families", mac)?,
+    })
+}
+
+const fn name_of(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Logout => "logout",
+        EndReason::Reuse => "reuse",
+    }
+}
+
+fn end_reason(name: &str) -> Result<EndReason, Fault> {
+    const ALL: [EndReason; 2] = [EndReason::Logout, EndReason::Reuse];
+    codec::named("refresh_families.end_reason", &ALL, name_of, name)
+}

@@ -1,0 +1,60 @@
+//! Tenants, people and their memberships.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Uuid};
+
+    tenants (id) {
+        id -> Uuid,
+        slug -> Text,
+        name -> Text,
+        state -> Text,
+        token_epoch -> BigInt,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Uuid};
+
+    users (id) {
+        id -> Uuid,
+        email -> Text,
+        email_canonical -> Text,
+        email_verified_at -> Nullable<Instant>,
+        password_hash -> Nullable<Text>,
+        state -> Text,
+        token_epoch -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Uuid};
+
+    memberships (tenant_id, user_id) {
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Uuid};
+
+    first_owner (singleton) {
+        singleton -> SmallInt,
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        created_at -> Instant,
+    }
+}
+
+diesel::joinable!(memberships -> tenants (tenant_id));
+diesel::joinable!(memberships -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(tenants, users, memberships);

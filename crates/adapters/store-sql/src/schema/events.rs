@@ -1,0 +1,30 @@
+//! Events that wait for their consumers, and the record of those that happened.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Json, Uuid};
+
+    outbox (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        kind -> Text,
+        subject -> Text,
+        at -> Instant,
+        payload -> Json,
+        claimed_until -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Json, Uuid};
+
+    audit_events (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        subject -> Text,
+        at -> Instant,
+        payload -> Json,
+    }
+}

@@ -1,0 +1,7 @@
+//! What any implementation of this crate's ports has to keep to.
+
+pub mod account_system_store;
+mod harness;
+pub mod member_store;
+
+pub use harness::Harness;

@@ -1,0 +1,125 @@
+//! An account service over stores in memory, for this crate's tests.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, OnceLock},
+};
+
+use chancery_access::TenantRole;
+use chancery_ambient::Ambient;
+use chancery_ids::{TenantId, UserId};
+use secrecy::SecretString;
+
+use crate::{
+    AccountService, EmailAddress, Familiarity, HashPool, LoggedIn, LoginRefused, LoginRequest, Membership,
+    PasswordHash, PasswordPeppers, TenantState, UserState,
+    twin::{Person, Twin},
+};
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+pub(crate) struct Fixture {
+    pub(crate) store: Arc<Twin>,
+    pub(crate) service: AccountService,
+    pub(crate) ambient: Ambient,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let (store, ambient) = (Arc::new(Twin::default()), Ambient::system());
+        let tokens = super::fixture_tokens::token_service(&ambient);
+        let service = AccountService::new(store.clone(), store.clone(), tokens, pool(), ambient.clone());
+        Self {
+            store,
+            service,
+            ambient,
+        }
+    }
+
+    /// A person with [`PASSWORD`] who belongs to no tenant yet.
+    pub(crate) async fn person(&self, email: &str) -> UserId {
+        let user = self.ambient.new_id();
+        let password = pool().hash(PASSWORD.into(), Familiarity::Familiar).await.unwrap();
+        self.store.state().people.push(Person {
+            user,
+            email: EmailAddress::parse(email).unwrap(),
+            password: Some(password),
+            state: UserState::Active,
+            email_verified: true,
+        });
+        user
+    }
+
+    /// Makes the person a member of a new tenant.
+    pub(crate) fn join_new_tenant(&self, user: UserId, role: TenantRole) -> TenantId {
+        let tenant = self.ambient.new_id();
+        let membership = Membership {
+            tenant,
+            role,
+            tenant_state: TenantState::Active,
+        };
+        self.store.state().memberships.push((user, membership));
+        tenant
+    }
+
+    /// A person with [`PASSWORD`] and a tenant.
+    pub(crate) async fn member(&self, email: &str) -> (TenantId, UserId) {
+        let user = self.person(email).await;
+        (self.join_new_tenant(user, TenantRole::Member), user)
+    }
+
+    pub(crate) fn change_person(&self, user: UserId, change: impl FnOnce(&mut Person)) {
+        let mut state = self.store.state();
+        change(
+            state
+                .people
+                .iter_mut()
+                .find(|person| person.user == user)
+                .unwrap(),
+        );
+    }
+
+    pub(crate) fn change_membership(&self, user: UserId, change: impl FnOnce(&mut Membership)) {
+        let mut state = self.store.state();
+        let mut memberships = state.memberships.iter_mut();
+        change(&mut memberships.find(|(of, _)| *of == user).unwrap().1);
+    }
+
+    pub(crate) fn stored_hash(&self, user: UserId) -> PasswordHash {
+        let state = self.store.state();
+        let person = state.people.iter().find(|person| person.user == user).unwrap();
+        person.password.clone().unwrap()
+    }
+
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> Result<LoggedIn, LoginRefused> {
+        self.log_in_to(email, password, None).await
+    }
+
+    pub(crate) async fn log_in_to(
+        &self,
+        email: &str,
+        password: &str,
+        tenant: Option<TenantId>,
+    ) -> Result<LoggedIn, LoginRefused> {
+        let password = SecretString::from(password);
+        let request = LoginRequest {
+            email,
+            password,
+            tenant,
+            device: None,
+        };
+        self.service.log_in(request).await
+    }
+}
+
+/// One pool for all tests of a process.
+pub(crate) fn pool() -> Arc<HashPool> {
+    static POOL: OnceLock<Arc<HashPool>> = OnceLock::new();
+    POOL.get_or_init(|| Arc::new(pool_with("2:today,1:yesterday")))
+        .clone()
+}
+
+pub(crate) fn pool_with(peppers: &str) -> HashPool {
+    let peppers = PasswordPeppers::parse(&peppers.into()).unwrap();
+    HashPool::start(peppers, NonZeroUsize::MIN, Ambient::system()).unwrap()
+}

@@ -1,0 +1,120 @@
+//! Logging in with a password.
+
+use chancery_ids::TenantId;
+use chancery_tokens::SessionGrant;
+use secrecy::SecretString;
+
+use crate::{
+    AccountService, EmailAddress, Familiarity, LoggedIn, Login, LoginRefused, Member, PasswordHash,
+    TenantState, UserState, Verdict,
+};
+
+/// What a person presents.
+#[derive(Debug)]
+pub struct LoginRequest<'a> {
+    /// The address, as it was typed.
+    pub email: &'a str,
+    /// The password.
+    pub password: SecretString,
+    /// The tenant to log in to, for people who belong to several.
+    pub tenant: Option<TenantId>,
+    /// A name of the client's own for its device. The session is bound to it: only who sends it can refresh.
+    pub device: Option<String>,
+}
+
+/// `client_id` of sessions that began with a password (RFC 9068 section 2.2 demands one).
+const PASSWORD_LOGIN: &str = "password";
+
+impl AccountService {
+    /// Checks the password and begins a session.
+    ///
+    /// Whatever the address, exactly one password is hashed and compared, so that neither the answer nor the time it takes
+    /// tells who has an account. What else may be wrong is told to those alone who know the password.
+    #[tracing::instrument(name = "accounts.log_in", skip_all)]
+    pub async fn log_in(&self, request: LoginRequest<'_>) -> Result<LoggedIn, LoginRefused> {
+        let login = match EmailAddress::parse(request.email) {
+            Ok(email) => self.system.find_login(&email).await?,
+            Err(_) => None,
+        };
+        let stored = login.as_ref().and_then(|login| login.password.clone());
+        // No store remembers devices yet, so everybody waits as a stranger.
+        let verdict = self
+            .passwords
+            .verify(request.password.clone(), stored.clone(), Familiarity::Stranger)
+            .await?;
+        let (Verdict::Right { renew }, Some(login)) = (verdict, login) else {
+            return Err(LoginRefused::InvalidCredentials);
+        };
+
+        check_person(login.state)?;
+        let tenant = choose_tenant(&login, request.tenant)?;
+        // The membership may have changed while the password was compared, and the epochs are the member's.
+        let member = self.members.find_member(tenant, login.user).await?;
+        let member = member.ok_or(LoginRefused::InvalidCredentials)?;
+        check_person(member.state)?;
+        check_tenant(member.tenant_state)?;
+
+        if let (true, Some(old)) = (renew, stored) {
+            self.renew_hash(&member, &old, request.password).await;
+        }
+        let grant = SessionGrant {
+            tenant,
+            subject: member.subject(),
+            client_id: PASSWORD_LOGIN.to_owned(),
+            authority: member.authority(),
+            device: request.device,
+        };
+        let pair = self.tokens.begin_session(grant, Vec::new()).await?;
+        Ok(member.logged_in(pair))
+    }
+
+    /// Stores the password's hash anew with today's parameters. A failure costs nothing but another try at the next login.
+    async fn renew_hash(&self, member: &Member, old: &PasswordHash, password: SecretString) {
+        let renewed = async {
+            let new = self.passwords.hash(password, Familiarity::Familiar).await?;
+            let at = self.ambient.now();
+            Ok::<_, LoginRefused>(
+                self.members
+                    .renew_password_hash(member.user, old, &new, at)
+                    .await?,
+            )
+        };
+        match renewed.await {
+            Ok(renewed) => tracing::info!(user = %member.user, renewed, "a password hash was made anew"),
+            Err(error) => tracing::warn!(user = %member.user, %error, "a password hash stays as it was"),
+        }
+    }
+}
+
+fn check_person(state: UserState) -> Result<(), LoginRefused> {
+    match state {
+        UserState::Active => Ok(()),
+        UserState::Pending => Err(LoginRefused::Pending),
+        UserState::Disabled => Err(LoginRefused::Disabled),
+    }
+}
+
+fn check_tenant(state: TenantState) -> Result<(), LoginRefused> {
+    match state {
+        TenantState::Active => Ok(()),
+        TenantState::Suspended => Err(LoginRefused::TenantSuspended),
+    }
+}
+
+/// The tenant asked for, or the only one. A tenant the person does not belong to is as unknown as one that never was.
+fn choose_tenant(login: &Login, asked: Option<TenantId>) -> Result<TenantId, LoginRefused> {
+    let own: Vec<_> = login
+        .memberships
+        .iter()
+        .map(|membership| membership.tenant)
+        .collect();
+    match (asked, own.as_slice()) {
+        (Some(asked), own) if own.contains(&asked) => Ok(asked),
+        (None, [only]) => Ok(*only),
+        (Some(_), _) | (None, []) => Err(LoginRefused::InvalidCredentials),
+        (None, _) => Err(LoginRefused::TenantRequired { tenants: own }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+use chancery_access::TenantRole;
+
+use crate::{
+    RefreshRefused, TenantState, UserState,
+    fixture::{Fixture, PASSWORD},
+};
+
+#[tokio::test]
+async fn a_session_goes_on_with_a_new_pair() {
+    let f = Fixture::new();
+    let (tenant, user) = f.member("ada@example.org").await;
+    let first = f.log_in("ada@example.org", PASSWORD).await.unwrap();
+    let second = f.service.refresh(&first.pair.refresh_token, None).await.unwrap();
+    assert_eq!((second.tenant, second.user), (tenant, user));
+    assert_eq!(second.pair.session, first.pair.session);
+}
+
+#[tokio::test]
+async fn a_lowered_role_narrows_the_next_token() {
+    let f = Fixture::new();
+    let (_, user) = f.member("ada@example.org").await;
+    let first = f.log_in("ada@example.org", PASSWORD).await.unwrap();
+    f.change_membership(user, |membership| membership.role = TenantRole::Viewer);
+    let second = f.service.refresh(&first.pair.refresh_token, None).await.unwrap();
+    assert_eq!(second.pair.scopes, TenantRole::Viewer.scopes());
+}
+
+#[tokio::test]
+async fn a_removed_member_is_refused_and_nothing_rotates() {
+    let f = Fixture::new();
+    let (_, user) = f.member("ada@example.org").await;
+    let pair = f.log_in("ada@example.org", PASSWORD).await.unwrap().pair;
+    let memberships = std::mem::take(&mut f.store.state().memberships);
+    let refused = f.service.refresh(&pair.refresh_token, None).await;
+    assert!(matches!(refused, Err(RefreshRefused::OwnerGone)));
+    f.store.state().memberships = memberships;
+    // The token is still the current one: it was not used up.
+    let next = f.service.refresh(&pair.refresh_token, None).await.unwrap();
+    assert_eq!(next.user, user);
+}
+
+#[tokio::test]
+async fn a_disabled_person_is_refused() {
+    let f = Fixture::new();
+    let (_, user) = f.member("ada@example.org").await;
+    let pair = f.log_in("ada@example.org", PASSWORD).await.unwrap().pair;
+    for state in [UserState::Disabled, UserState::Pending] {
+        f.change_person(user, |person| person.state = state);
+        let refused = f.service.refresh(&pair.refresh_token, None).await;
+        assert!(matches!(refused, Err(RefreshRefused::OwnerGone)), "{state:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_a_suspended_tenant_rests_until_the_tenant_is_back() {
+    let f = Fixture::new();
+    let (_, user) = f.member("ada@example.org").await;
+    let pair = f.log_in("ada@example.org", PASSWORD).await.unwrap().pair;
+    f.change_membership(user, |membership| {
+        membership.tenant_state = TenantState::Suspended
+    });
+    let refused = f.service.refresh(&pair.refresh_token, None).await;
+    assert!(matches!(refused, Err(RefreshRefused::TenantSuspended)));
+    f.change_membership(user, |membership| membership.tenant_state = TenantState::Active);
+    assert!(f.service.refresh(&pair.refresh_token, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_token_is_refused() {
+    let f = Fixture::new();
+    let refused = f.service.refresh(&"nonsense".into(), None).await;
+    assert!(matches!(refused, Err(RefreshRefused::Token(_))));
+}

@@ -1,0 +1,106 @@
+//! What people do with their accounts. Logging in, refreshing and the first owner have files of their own.
+
+use std::sync::Arc;
+
+use chancery_access::{Principal, Scopes, Subject};
+use chancery_ambient::Ambient;
+use chancery_ids::{TenantId, UserId};
+use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
+use secrecy::SecretString;
+
+use crate::{AccountSystemStore, HashPool, MeRefused, Member, MemberStore};
+
+/// Logs people in and keeps their sessions going.
+pub struct AccountService {
+    pub(crate) system: Arc<dyn AccountSystemStore>,
+    pub(crate) members: Arc<dyn MemberStore>,
+    pub(crate) tokens: Arc<TokenService>,
+    pub(crate) passwords: Arc<HashPool>,
+    pub(crate) ambient: Ambient,
+}
+
+/// A person who has logged in, or whose session goes on.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// Their tokens.
+    pub pair: TokenPair,
+    /// Who.
+    pub user: UserId,
+    /// For which tenant.
+    pub tenant: TenantId,
+    /// Whether their address was proved.
+    pub email_verified: bool,
+}
+
+/// A caller, as they stand now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Me {
+    /// The person and their place in the tenant.
+    pub member: Member,
+    /// What the token of this call allows, which may be less than the role does.
+    pub scopes: Scopes,
+}
+
+impl AccountService {
+    /// A service over one storage.
+    #[must_use]
+    pub fn new(
+        system: Arc<dyn AccountSystemStore>,
+        members: Arc<dyn MemberStore>,
+        tokens: Arc<TokenService>,
+        passwords: Arc<HashPool>,
+        ambient: Ambient,
+    ) -> Self {
+        Self {
+            system,
+            members,
+            tokens,
+            passwords,
+            ambient,
+        }
+    }
+
+    /// Ends the session of the presented refresh token, which has to be the caller's and may have expired; `false` when it
+    /// had ended before.
+    #[tracing::instrument(name = "accounts.log_out", skip_all, fields(tenant = %caller.tenant))]
+    pub async fn log_out(&self, presented: &SecretString, caller: &Principal) -> Result<bool, EndRefused> {
+        self.tokens.end_session(presented, caller).await
+    }
+
+    /// The caller, as they stand now.
+    #[tracing::instrument(name = "accounts.me", skip_all, fields(tenant = %caller.tenant))]
+    pub async fn me(&self, caller: &Principal) -> Result<Me, MeRefused> {
+        let user = caller.require_person()?;
+        let member = self.members.find_member(caller.tenant, user).await?;
+        Ok(Me {
+            member: member.ok_or(MeRefused::Gone)?,
+            scopes: caller.scopes.clone(),
+        })
+    }
+}
+
+impl Member {
+    /// What tokens of this person may carry, as they stand now.
+    pub(crate) fn authority(&self) -> Authority {
+        Authority {
+            role: Some(self.role),
+            scopes: self.role.scopes(),
+            email_verified: self.email_verified,
+            subject_epoch: self.subject_epoch,
+            tenant_epoch: self.tenant_epoch,
+        }
+    }
+
+    pub(crate) fn logged_in(&self, pair: TokenPair) -> LoggedIn {
+        LoggedIn {
+            pair,
+            user: self.user,
+            tenant: self.tenant,
+            email_verified: self.email_verified,
+        }
+    }
+
+    pub(crate) const fn subject(&self) -> Subject {
+        Subject::Person(self.user)
+    }
+}

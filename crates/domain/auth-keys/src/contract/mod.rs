@@ -1,0 +1,6 @@
+//! What any implementation of this crate's ports has to keep to, and a store in memory for the tests of others.
+
+pub mod key_store;
+mod memory;
+
+pub use memory::MemoryKeyStore;

@@ -1,0 +1,272 @@
+//! Signing, publishing and looking after the stored set.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use chancery_ambient::{Ambient, Fault};
+use chancery_jose::{Algorithm, KeyId, KeyType, SigningKey, jws};
+use chancery_token_verify::{KeyRing, KeySetName, TokenKind};
+use secrecy::SecretString;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::{JwksDocument, KeyChangeRefused, KeyLives, KeySet, KeyStore, Saved, snapshot::Snapshot};
+
+/// The set this service looks after.
+const SET: KeySetName = KeySetName::Api;
+
+/// How often a change is tried again when others changed the set first.
+const TRIES: usize = 16;
+
+/// What the operator decides about keys.
+#[derive(Debug, Clone)]
+pub struct KeySettings {
+    /// How long verifiers may keep the published document. The same everywhere it is published.
+    pub jwks_max_age: Duration,
+    /// The longest life of a token that others verify.
+    pub longest_life: Duration,
+    /// The name tokens carry and the document publishes: `EdDSA`, or `Ed25519` (RFC 9864).
+    pub algorithm: Algorithm,
+}
+
+/// Holds the key set in memory, signs with its active key, and keeps the stored one in order.
+///
+/// Signing, verifying and publishing do no I/O: they read a snapshot that [`KeyService::tick`] renews.
+pub struct KeyService {
+    store: Arc<dyn KeyStore>,
+    settings: KeySettings,
+    ambient: Ambient,
+    current: ArcSwap<Snapshot>,
+}
+
+/// A signed token, and what signed it.
+#[derive(Debug)]
+pub struct SignedToken {
+    /// The compact form.
+    pub token: SecretString,
+    /// The key.
+    pub kid: KeyId,
+}
+
+impl KeyService {
+    /// A service over the stored set. Makes the set when there is none, and its spare when that is missing.
+    pub async fn open(
+        store: Arc<dyn KeyStore>,
+        settings: KeySettings,
+        ambient: Ambient,
+    ) -> Result<Self, Fault> {
+        let set = load_or_create(&*store, &ambient).await?;
+        let service = Self::over(store, settings, ambient, set)?;
+        service.tend().await?;
+        Ok(service)
+    }
+
+    /// A service over the stored set, which is not touched; `None` when there is none.
+    pub async fn open_existing(
+        store: Arc<dyn KeyStore>,
+        settings: KeySettings,
+        ambient: Ambient,
+    ) -> Result<Option<Self>, Fault> {
+        let set = store.load(SET).await?;
+        set.map(|set| Self::over(store, settings, ambient, set))
+            .transpose()
+    }
+
+    fn over(
+        store: Arc<dyn KeyStore>,
+        settings: KeySettings,
+        ambient: Ambient,
+        set: KeySet,
+    ) -> Result<Self, Fault> {
+        let current = ArcSwap::from_pointee(Snapshot::of(set, &settings)?);
+        Ok(Self {
+            store,
+            settings,
+            ambient,
+            current,
+        })
+    }
+
+    /// Signs a token of `kind` with the active key. Kinds of another set are refused.
+    pub fn sign<C: Serialize>(&self, kind: TokenKind, claims: &C) -> Result<SignedToken, Fault> {
+        let rules = kind.rules();
+        if rules.key_set != SET {
+            return Err(Fault::corrupt(format!(
+                "{} tokens are not signed by the {SET} set",
+                rules.name
+            )));
+        }
+        let key = self.current.load().signing.clone();
+        let header = jws::Header {
+            algorithm: self.settings.algorithm,
+            kid: Some(key.kid().clone()),
+            typ: Some(rules.typ.into()),
+        };
+        let claims = serde_json::to_vec(claims).map_err(Fault::corrupt)?;
+        let token = jws::sign(&header, &claims, &key).map_err(Fault::unavailable)?;
+        Ok(SignedToken {
+            token: token.into(),
+            kid: key.kid().clone(),
+        })
+    }
+
+    /// The keys to verify with at this moment.
+    #[must_use]
+    pub fn ring(&self) -> Arc<KeyRing> {
+        self.current.load().ring.clone()
+    }
+
+    /// The document that verifiers read.
+    #[must_use]
+    pub fn jwks(&self) -> Arc<JwksDocument> {
+        self.current.load().jwks.clone()
+    }
+
+    /// The set as this process serves it.
+    #[must_use]
+    pub fn set(&self) -> KeySet {
+        self.current.load().set.clone()
+    }
+
+    /// Takes over what others have stored. After a fault the last good set stays in use.
+    #[tracing::instrument(name = "auth_keys.reload", skip_all)]
+    pub async fn reload(&self) -> Result<(), Fault> {
+        let stored = self.store.load(SET).await?;
+        let stored = stored.ok_or_else(|| Fault::corrupt("the stored key set is gone"))?;
+        self.install(stored)
+    }
+
+    /// A worker's turn: takes over what others have stored and does what is due.
+    #[tracing::instrument(name = "auth_keys.tick", skip_all)]
+    pub async fn tick(&self) -> Result<(), Fault> {
+        self.reload().await?;
+        self.tend().await
+    }
+
+    /// Stages a spare, when there is none.
+    #[tracing::instrument(name = "auth_keys.stage", skip_all)]
+    pub async fn stage(&self) -> Result<KeySet, KeyChangeRefused> {
+        self.change(|set, fresh| set.stage(fresh, self.ambient.now()))
+            .await
+    }
+
+    /// Lets the spare sign from now on, once verifiers had the time to learn it ([`KeySet::promote`]).
+    #[tracing::instrument(name = "auth_keys.promote", skip_all)]
+    pub async fn promote(&self) -> Result<KeySet, KeyChangeRefused> {
+        let lives = self.settings.lives();
+        self.change(|set, fresh| set.promote(fresh, &lives, self.ambient.now()))
+            .await
+    }
+
+    /// Erases a key that somebody else may have ([`KeySet::compromise`]).
+    #[tracing::instrument(name = "auth_keys.compromise", skip_all)]
+    pub async fn compromise(&self, kid: &str) -> Result<KeySet, KeyChangeRefused> {
+        self.change(|set, fresh| set.compromise(kid, fresh, self.ambient.now()))
+            .await
+    }
+
+    /// Applies `rule` to the stored set, again and again while others change it first.
+    async fn change(
+        &self,
+        rule: impl Fn(&KeySet, SigningKey) -> Result<KeySet, KeyChangeRefused>,
+    ) -> Result<KeySet, KeyChangeRefused> {
+        for _ in 0..TRIES {
+            self.reload().await?;
+            let before = self.current.load_full();
+            let after = rule(&before.set, draw(&self.ambient)?)?;
+            if self.store.save(before.set.version(), &after).await? == Saved::Stored {
+                self.install(after.clone())?;
+                return Ok(after);
+            }
+        }
+        Err(Fault::unavailable("others keep changing the key set").into())
+    }
+
+    /// Does what is due to the set in use: notes that its keys are served, retires those whose time is over, stages a
+    /// missing spare. Whoever changed the set first has done some of it; the rest waits for the next turn.
+    async fn tend(&self) -> Result<(), Fault> {
+        loop {
+            let before = self.current.load_full();
+            let now = self.ambient.now();
+            let after = match before.set.served(now).or_else(|| before.set.retire_expired(now)) {
+                Some(after) => after,
+                None if before.set.staged().is_none() => before
+                    .set
+                    .stage(draw(&self.ambient)?, now)
+                    .map_err(Fault::corrupt)?,
+                None => return Ok(()),
+            };
+            match self.store.save(before.set.version(), &after).await? {
+                Saved::Stored => self.install(after)?,
+                Saved::Conflict => return self.reload().await,
+            }
+        }
+    }
+
+    /// Puts `set` into use, unless a newer one is. An older one in the store is damage: somebody put an old copy back, and a
+    /// key that was erased since would sign again.
+    fn install(&self, set: KeySet) -> Result<(), Fault> {
+        let next = Arc::new(Snapshot::of(set, &self.settings)?);
+        let before = self.current.rcu(|current| {
+            if current.set.version() < next.set.version() {
+                next.clone()
+            } else {
+                current.clone()
+            }
+        });
+        let (in_use, offered) = (&before.set, &next.set);
+        if in_use.version() > offered.version() {
+            return Err(Fault::corrupt(format!(
+                "the stored key set has version {}, older than version {} in use",
+                offered.version(),
+                in_use.version()
+            )));
+        }
+        if in_use.version() < offered.version() {
+            tracing::info!(
+                set = %SET,
+                version = offered.version(),
+                kid = next.signing.kid().as_str(),
+                "a new key set is in use"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl KeySettings {
+    const fn lives(&self) -> KeyLives {
+        KeyLives {
+            jwks_max_age: self.jwks_max_age,
+            longest_life: self.longest_life,
+        }
+    }
+}
+
+async fn load_or_create(store: &dyn KeyStore, ambient: &Ambient) -> Result<KeySet, Fault> {
+    for _ in 0..TRIES {
+        if let Some(set) = store.load(SET).await? {
+            return Ok(set);
+        }
+        let first = KeySet::first(SET, draw(ambient)?, draw(ambient)?, ambient.now());
+        let first = first.map_err(Fault::corrupt)?;
+        if store.save(0, &first).await? == Saved::Stored {
+            return Ok(first);
+        }
+    }
+    Err(Fault::unavailable(
+        "the key set is neither there nor can it be made",
+    ))
+}
+
+/// A new key of the set's type.
+fn draw(ambient: &Ambient) -> Result<SigningKey, Fault> {
+    let key = match SET.key_type() {
+        KeyType::Ed25519 => SigningKey::generate_ed25519(&Zeroizing::new(ambient.random())),
+        KeyType::P256 => SigningKey::generate_p256(),
+    };
+    key.map_err(Fault::unavailable)
+}
+
+#[cfg(test)]
+mod tests;

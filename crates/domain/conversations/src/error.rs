@@ -1,0 +1,36 @@
+//! Why a request about conversations was refused.
+
+use chancery_access::Denied;
+use chancery_ambient::Fault;
+use chancery_ids::CursorError;
+
+use crate::{DeleteRefused, QueryError};
+
+/// Why nothing was read or deleted. A conversation that is absent, or somebody else's, is not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum ConversationsError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The cursor is not one that this list gave out.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// The text cannot be searched for.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A run of the conversation is live: cancel it before deleting.
+    #[error("a run of this conversation is live")]
+    RunIsLive,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<DeleteRefused> for ConversationsError {
+    fn from(refused: DeleteRefused) -> Self {
+        match refused {
+            DeleteRefused::RunIsLive => Self::RunIsLive,
+            DeleteRefused::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What any implementation of this crate's ports has to keep to, and what sessions do over it.
+
+mod bench;
+mod memory;
+pub mod refresh_family_system_store;
+pub mod sessions;
+
+pub use bench::Bench;
+pub use memory::{MemoryFamilies, MemoryOutbox};

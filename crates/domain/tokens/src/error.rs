@@ -1,0 +1,48 @@
+//! Why tokens were not issued or taken.
+
+use chancery_ambient::Fault;
+
+/// Why a session did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// The device's name is longer than 255 bytes.
+    #[error("the device's name is too long")]
+    DeviceNameTooLong,
+    /// Something outside failed: nothing was handed out.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a refresh token was not taken. Callers are told that it is invalid, and no more.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshRefused {
+    /// Not a token of ours, or one whose family or pepper is gone.
+    #[error("the refresh token is invalid")]
+    Invalid,
+    /// The token or its family has expired.
+    #[error("the refresh token has expired")]
+    Expired,
+    /// The family was ended before.
+    #[error("the session has ended")]
+    Ended,
+    /// The request did not show what the family is bound to.
+    #[error("the refresh token is bound to another device")]
+    WrongDevice,
+    /// A token that had been replaced was used again: its family has been ended.
+    #[error("the refresh token was used before; the session has been ended")]
+    Reused,
+    /// Something outside failed: nothing changed, or the same request gets the same answer again.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a session was not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndRefused {
+    /// The token belongs to somebody else.
+    #[error("the refresh token belongs to somebody else")]
+    NotYours,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

@@ -1,0 +1,241 @@
+//! Refreshing a session and ending it.
+
+use chancery_access::{Principal, Subject};
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::{Event, EventKind};
+use chancery_ids::TenantId;
+use chancery_token_verify::RefreshClaims;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Rotation, TokenPair, TokenService,
+    service::hash_device,
+};
+
+/// A refresh token that was found good. Whoever holds it looks up what its subject may do now, and hands both to
+/// [`TokenService::refresh`].
+#[derive(Debug)]
+pub struct OpenRefresh {
+    family: Family,
+    standing: Standing,
+    presented: SecretString,
+    device: Option<String>,
+}
+
+impl OpenRefresh {
+    /// The tenant of its session.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.family.tenant
+    }
+
+    /// Whose session it is.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.family.subject
+    }
+}
+
+/// Where a presented token stands in its family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// The family's own.
+    Current,
+    /// The one before it: good for a retry while the grace lasts.
+    Previous,
+    /// An older one, which nobody honest still has.
+    Older,
+}
+
+impl TokenService {
+    /// Judges a refresh token. A genuine one that was replaced too long ago ends its family, and this answers only after
+    /// that is stored.
+    #[tracing::instrument(name = "tokens.open_refresh", skip_all)]
+    pub async fn open_refresh(
+        &self,
+        presented: &SecretString,
+        device: Option<&str>,
+    ) -> Result<OpenRefresh, RefreshRefused> {
+        let claims = self.read(presented)?;
+        let family = self
+            .families
+            .find(claims.sid)
+            .await?
+            .ok_or(RefreshRefused::Invalid)?;
+        let standing = self
+            .standing(presented, &claims, &family)
+            .ok_or(RefreshRefused::Invalid)?;
+        let now = self.ambient.now();
+        if family.ended.is_some() {
+            return Err(RefreshRefused::Ended);
+        }
+        if now >= claims.exp || now >= family.ends_at {
+            return Err(RefreshRefused::Expired);
+        }
+        if !binding_fits(&family.binding, device) {
+            return Err(RefreshRefused::WrongDevice);
+        }
+        let forgiven = match standing {
+            Standing::Current => true,
+            // A clock that is behind the one that rotated sees no age, and forgives.
+            Standing::Previous => now.since(family.rotated_at) <= self.settings.grace,
+            Standing::Older => false,
+        };
+        if !forgiven {
+            return Err(self.end_reused(&family, now).await);
+        }
+        Ok(OpenRefresh {
+            family,
+            standing,
+            presented: presented.clone(),
+            device: device.map(ToOwned::to_owned),
+        })
+    }
+
+    /// Hands out the next pair. The current token is replaced; the one before it gets the successor it had before. The access
+    /// token allows what `authority` and the family both allow.
+    #[tracing::instrument(name = "tokens.refresh", skip_all, fields(tenant = %open.family.tenant, session = %open.family.sid))]
+    pub async fn refresh(
+        &self,
+        open: OpenRefresh,
+        authority: Authority,
+    ) -> Result<TokenPair, RefreshRefused> {
+        if open.standing == Standing::Previous {
+            return self.successor(&open.family, &authority).await;
+        }
+        let mut family = open.family;
+        let now = self.ambient.now();
+        let generation = family.generation + 1;
+        let next = self.new_refresh(&family, generation, now)?;
+        let rotation = Rotation {
+            replaces: family.current.clone(),
+            current: next.mac,
+            sealed: next.sealed,
+            signing_kid: next.kid.clone(),
+            at: now,
+            expires_at: next.expires_at,
+        };
+        if self.families.rotate(family.sid, &rotation).await? {
+            family.generation = generation;
+            family.signing_kid = next.kid;
+            family.expires_at = next.expires_at;
+            return Ok(self.pair(&family, next.token, &authority, now)?);
+        }
+        // Somebody was faster with the same token: judged again, it is the previous one and gets the same successor.
+        let again = self.open_refresh(&open.presented, open.device.as_deref()).await?;
+        match again.standing {
+            Standing::Previous => self.successor(&again.family, &authority).await,
+            Standing::Current | Standing::Older => {
+                Err(Fault::unavailable("the session was changed by others at the same time").into())
+            }
+        }
+    }
+
+    /// Ends the session of a refresh token, expired or replaced ones too; `false` when the token means nothing here or its
+    /// session had ended.
+    #[tracing::instrument(name = "tokens.end_session", skip_all, fields(tenant = %by.tenant))]
+    pub async fn end_session(&self, presented: &SecretString, by: &Principal) -> Result<bool, EndRefused> {
+        let Ok(claims) = self.read(presented) else {
+            return Ok(false);
+        };
+        let Some(family) = self.families.find(claims.sid).await? else {
+            return Ok(false);
+        };
+        if self.standing(presented, &claims, &family).is_none() {
+            return Ok(false);
+        }
+        if family.tenant != by.tenant || family.subject != by.subject {
+            return Err(EndRefused::NotYours);
+        }
+        let ended = self.family_event(&family, EventKind::SessionEnded);
+        Ok(self
+            .families
+            .end(family.sid, self.ambient.now(), EndReason::Logout, &[ended])
+            .await?)
+    }
+
+    /// Claims that nobody vouched for yet: they tell which family to compare with.
+    fn read(&self, presented: &SecretString) -> Result<RefreshClaims, RefreshRefused> {
+        let unproven = self
+            .verifier
+            .read_refresh(presented.expose_secret())
+            .map_err(|refusal| {
+                tracing::debug!(reason = refusal.reason(), "refresh token refused");
+                RefreshRefused::Invalid
+            })?;
+        Ok(unproven.unproven_claims().clone())
+    }
+
+    /// Where the token stands; `None` when it was never ours. The code over the presented bytes is what counts, so a token of
+    /// a key that is long retired is as good as any.
+    fn standing(
+        &self,
+        presented: &SecretString,
+        claims: &RefreshClaims,
+        family: &Family,
+    ) -> Option<Standing> {
+        let (token, peppers) = (presented.expose_secret(), &self.settings.peppers);
+        if peppers.fits(token, &family.current) {
+            return Some(Standing::Current);
+        }
+        if family
+            .previous
+            .as_ref()
+            .is_some_and(|previous| peppers.fits(token, previous))
+        {
+            return Some(Standing::Previous);
+        }
+        // The two latest have their codes; only of older ones is the generation's code all that is left.
+        let older = claims.generation + 1 < family.generation;
+        let genuine = peppers.knows_generation(family.sid, claims.generation, &claims.generation_mac);
+        (older && genuine).then_some(Standing::Older)
+    }
+
+    /// The family's current token once more, from its sealed copy, which has to be the one that was stored.
+    async fn successor(&self, family: &Family, authority: &Authority) -> Result<TokenPair, RefreshRefused> {
+        let peppers = &self.settings.peppers;
+        let opened = peppers.open(
+            &family.sealed,
+            &family.current.pepper_id,
+            family.sid,
+            family.generation,
+        );
+        let fitting = opened.filter(|token| peppers.fits(token.expose_secret(), &family.current));
+        if let Some(token) = fitting {
+            return Ok(self.pair(family, token, authority, self.ambient.now())?);
+        }
+        let corrupt = self.family_event(family, EventKind::RefreshCorrupt);
+        self.outbox.announce(&[corrupt]).await?;
+        tracing::error!(session = %family.sid, "a sealed refresh token does not fit its check value; nothing was issued");
+        Err(Fault::corrupt("a sealed refresh token does not fit its check value").into())
+    }
+
+    async fn end_reused(&self, family: &Family, now: Timestamp) -> RefreshRefused {
+        let reused = self.family_event(family, EventKind::RefreshReused);
+        match self
+            .families
+            .end(family.sid, now, EndReason::Reuse, &[reused])
+            .await
+        {
+            Ok(_) => {
+                tracing::warn!(session = %family.sid, tenant = %family.tenant, "a refresh token was reused; the session has been ended");
+                RefreshRefused::Reused
+            }
+            Err(fault) => fault.into(),
+        }
+    }
+
+    fn family_event(&self, family: &Family, kind: EventKind) -> Event {
+        Event::new(&self.ambient, family.tenant, kind, family.sid.to_string())
+            .with("subject", family.subject.to_string())
+    }
+}
+
+fn binding_fits(binding: &Binding, device: Option<&str>) -> bool {
+    match (binding, device) {
+        (Binding::None, _) => true,
+        (Binding::Device(hash), Some(device)) => hash_device(device).ct_eq(hash).into(),
+        (Binding::Device(_), None) => false,
+    }
+}

@@ -1,0 +1,270 @@
+//! Issuing tokens and verifying access tokens. Refreshing has a file of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use chancery_access::{Principal, Proof, Scopes};
+use chancery_ambient::{Ambient, Fault, Timestamp};
+use chancery_auth_keys::{KeyService, SignedToken};
+use chancery_events::{Event, EventKind, OutboxStore};
+use chancery_token_verify::{AccessClaims, Audiences, RefreshClaims, Refusal, TokenKind, Verifier};
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    Authority, Binding, Family, Peppers, RefreshFamilySystemStore, SealedToken, SessionGrant, TokenMac,
+    TokenPair, TokensError,
+};
+
+/// How long tokens live and whom they name.
+#[derive(Debug)]
+pub struct TokenSettings {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud` of access tokens; verification asks for one of them.
+    pub audiences: Vec<String>,
+    /// Life of an access token.
+    pub access_life: Duration,
+    /// Life of a refresh token that is not used.
+    pub refresh_life: Duration,
+    /// Life of a session however often it is refreshed.
+    pub session_max: Duration,
+    /// For how long a replaced refresh token gets its successor again.
+    pub grace: Duration,
+    /// What refresh tokens are checked and sealed with.
+    pub peppers: Peppers,
+}
+
+/// Issues, refreshes and verifies tokens.
+pub struct TokenService {
+    pub(crate) families: Arc<dyn RefreshFamilySystemStore>,
+    pub(crate) outbox: Arc<dyn OutboxStore>,
+    keys: Arc<KeyService>,
+    pub(crate) settings: TokenSettings,
+    pub(crate) verifier: Verifier,
+    pub(crate) ambient: Ambient,
+}
+
+/// A new refresh token and what the family's row keeps of it.
+pub(crate) struct NewRefresh {
+    pub(crate) token: SecretString,
+    pub(crate) mac: TokenMac,
+    pub(crate) sealed: SealedToken,
+    pub(crate) kid: String,
+    pub(crate) expires_at: Timestamp,
+}
+
+const LONGEST_DEVICE_NAME: usize = 255;
+
+impl TokenService {
+    /// A service over one storage and one set of keys.
+    #[must_use]
+    pub fn new(
+        families: Arc<dyn RefreshFamilySystemStore>,
+        outbox: Arc<dyn OutboxStore>,
+        keys: Arc<KeyService>,
+        settings: TokenSettings,
+        ambient: Ambient,
+    ) -> Self {
+        let verifier = Verifier::new(settings.issuer.clone(), settings.audiences.clone());
+        Self {
+            families,
+            outbox,
+            keys,
+            settings,
+            verifier,
+            ambient,
+        }
+    }
+
+    /// Begins a session: stores its family, then hands out its first pair. `events` are stored with it, and one that
+    /// announces the session.
+    #[tracing::instrument(name = "tokens.begin_session", skip_all, fields(tenant = %grant.tenant))]
+    pub async fn begin_session(
+        &self,
+        grant: SessionGrant,
+        mut events: Vec<Event>,
+    ) -> Result<TokenPair, TokensError> {
+        if grant
+            .device
+            .as_ref()
+            .is_some_and(|device| device.len() > LONGEST_DEVICE_NAME)
+        {
+            return Err(TokensError::DeviceNameTooLong);
+        }
+        let now = self.ambient.now().whole_seconds();
+        let mut family = Family {
+            sid: self.ambient.new_id(),
+            tenant: grant.tenant,
+            subject: grant.subject,
+            client_id: grant.client_id,
+            scopes: grant.authority.scopes.clone(),
+            binding: grant
+                .device
+                .as_deref()
+                .map_or(Binding::None, |device| Binding::Device(hash_device(device))),
+            generation: 1,
+            current: TokenMac {
+                pepper_id: String::new(),
+                mac: [0; 32],
+            },
+            previous: None,
+            sealed: SealedToken(Vec::new()),
+            signing_kid: String::new(),
+            created_at: now,
+            rotated_at: now,
+            expires_at: now,
+            ends_at: now.plus(self.settings.session_max),
+            ended: None,
+        };
+        let first = self.new_refresh(&family, 1, now)?;
+        family.current = first.mac;
+        family.sealed = first.sealed;
+        family.signing_kid = first.kid;
+        family.expires_at = first.expires_at;
+        let started = Event::new(
+            &self.ambient,
+            family.tenant,
+            EventKind::SessionStarted,
+            family.sid.to_string(),
+        );
+        events.push(
+            started
+                .with("subject", family.subject.to_string())
+                .with("client_id", family.client_id.clone()),
+        );
+        self.families.begin(&family, &events).await?;
+        Ok(self.pair(&family, first.token, &grant.authority, now)?)
+    }
+
+    /// The caller behind an access token. No I/O: the key set is in memory.
+    pub fn verify_access(&self, token: &str) -> Result<Principal, Refusal> {
+        let claims = self
+            .verifier
+            .verify_access(token, &self.keys.ring(), self.ambient.now())?;
+        let role = claims.role();
+        Ok(Principal {
+            // Every subject that is issued tokens here belongs to a tenant.
+            tenant: claims.tenant_id.ok_or(Refusal::InvalidClaims)?,
+            subject: claims.sub,
+            role,
+            scopes: claims.scope,
+            session: claims.sid,
+            token: claims.jti,
+            proof: Proof::Full,
+        })
+    }
+
+    /// A pair of an access token made now and a refresh token made before.
+    pub(crate) fn pair(
+        &self,
+        family: &Family,
+        refresh_token: SecretString,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<TokenPair, Fault> {
+        let now = now.whole_seconds();
+        let scopes = authority.scopes.within(&family.scopes);
+        let expires_at = now
+            .plus(self.settings.access_life)
+            .min(family.ends_at.whole_seconds());
+        let access = self.sign_access(family, authority, &scopes, now, expires_at)?;
+        Ok(TokenPair {
+            access_token: access.token,
+            refresh_token,
+            expires_at,
+            expires_in: expires_at.since(now).as_secs(),
+            refresh_expires_at: family.expires_at,
+            kid: access.kid.to_string(),
+            refresh_kid: family.signing_kid.clone(),
+            scopes,
+            session: family.sid,
+            tenant: family.tenant,
+            subject: family.subject.clone(),
+            email_verified: authority.email_verified,
+        })
+    }
+
+    fn sign_access(
+        &self,
+        family: &Family,
+        authority: &Authority,
+        scopes: &Scopes,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<SignedToken, Fault> {
+        let claims = AccessClaims {
+            iss: self.settings.issuer.clone(),
+            aud: self.settings.audiences.iter().cloned().collect(),
+            sub: family.subject.clone(),
+            tenant_id: Some(family.tenant),
+            scope: scopes.clone(),
+            roles: authority.role.iter().map(ToString::to_string).collect(),
+            token_use: TokenKind::Access.rules().marker.value.to_owned(),
+            jti: self.ambient.new_id(),
+            sid: Some(family.sid),
+            client_id: family.client_id.clone(),
+            sv: authority.subject_epoch,
+            tv: authority.tenant_epoch,
+            iat: now,
+            nbf: now,
+            exp: expires_at,
+            email_verified: Some(authority.email_verified),
+            account: None,
+            fingerprint: None,
+            act: None,
+        };
+        self.keys.sign(TokenKind::Access, &claims)
+    }
+
+    /// Draws the refresh token of a generation.
+    pub(crate) fn new_refresh(
+        &self,
+        family: &Family,
+        generation: u64,
+        now: Timestamp,
+    ) -> Result<NewRefresh, Fault> {
+        let (now, sid) = (now.whole_seconds(), family.sid);
+        let expires_at = now
+            .plus(self.settings.refresh_life)
+            .min(family.ends_at.whole_seconds());
+        let claims = RefreshClaims {
+            iss: self.settings.issuer.clone(),
+            aud: Audiences::from_iter([self.settings.issuer.clone()]),
+            sub: family.subject.clone(),
+            tenant_id: Some(family.tenant),
+            scope: family.scopes.clone(),
+            token_use: TokenKind::Refresh.rules().marker.value.to_owned(),
+            jti: self.ambient.new_id(),
+            sid,
+            generation,
+            generation_mac: self.settings.peppers.generation_mac(sid, generation),
+            iat: now,
+            nbf: now,
+            exp: expires_at,
+            account: None,
+            fingerprint: None,
+        };
+        let signed = self.keys.sign(TokenKind::Refresh, &claims)?;
+        let sealed = self.settings.peppers.seal(
+            signed.token.expose_secret(),
+            sid,
+            generation,
+            self.ambient.random(),
+        );
+        Ok(NewRefresh {
+            mac: self.settings.peppers.mac(signed.token.expose_secret()),
+            sealed: sealed.ok_or_else(|| Fault::corrupt("a refresh token could not be sealed"))?,
+            kid: signed.kid.to_string(),
+            token: signed.token,
+            expires_at,
+        })
+    }
+}
+
+pub(crate) fn hash_device(device: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    for (byte, computed) in hash.iter_mut().zip(digest(&SHA256, device.as_bytes()).as_ref()) {
+        *byte = *computed;
+    }
+    hash
+}

@@ -1,0 +1,43 @@
+//! The domain services of a running server.
+
+use std::sync::Arc;
+
+use chancery_accounts::AccountService;
+use chancery_agents::{AgentCatalogue, RunService};
+use chancery_ambient::{Ambient, TokioTasks};
+use chancery_auth_keys::KeyService;
+use chancery_conversations::ConversationService;
+use chancery_events::Relay;
+use chancery_tokens::TokenService;
+use chancery_tools::ToolCatalogue;
+
+use crate::{metrics::Metrics, readiness::Readiness};
+
+/// One field per domain service, and what the surfaces and workers need besides. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Time and randomness.
+    pub ambient: Ambient,
+    /// The main runtime, where every pool lives.
+    pub tasks: TokioTasks,
+    /// People and their logins.
+    pub accounts: Arc<AccountService>,
+    /// Tokens.
+    pub tokens: Arc<TokenService>,
+    /// Signing keys.
+    pub keys: Arc<KeyService>,
+    /// Threads.
+    pub conversations: Arc<ConversationService>,
+    /// Turns of hosted agents.
+    pub runs: Arc<RunService>,
+    /// The hosted agents.
+    pub agents: Arc<AgentCatalogue>,
+    /// Their tools.
+    pub tools: Arc<ToolCatalogue>,
+    /// Carries events to their consumers.
+    pub relay: Arc<Relay>,
+    /// What a scrape shows.
+    pub metrics: Arc<Metrics>,
+    /// What must work before requests are welcome.
+    pub readiness: Arc<Readiness>,
+}

@@ -1,0 +1,98 @@
+//! The model and the hosted agents.
+
+use std::{path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::Source;
+
+/// Which model answers, and within which time.
+#[derive(Debug)]
+pub struct ModelSettings {
+    /// The OpenAI-compatible endpoint; `None` when neither `OPENAI_API_KEY` nor `OPENAI_BASE_URL` is set: the offline
+    /// model answers.
+    pub openai: Option<OpenAi>,
+    /// `OFFLINE_MODEL_WORDS_PER_SECOND`: 0 is without a pause.
+    pub offline_words_per_second: u32,
+    /// `RUN_TIMEOUT_SECONDS`: of a whole run.
+    pub run_timeout: Duration,
+    /// `AGENT_CATALOG_DIR`: a folder of TOML files in place of the embedded agents.
+    pub catalog_dir: Option<PathBuf>,
+    /// `CHAT_STREAM_FORMAT` is `chunks`.
+    pub stream_chunks: bool,
+    /// `TAVILY_API_KEY` is set.
+    pub tavily_key: Option<SecretString>,
+}
+
+/// An OpenAI-compatible endpoint.
+#[derive(Debug)]
+pub struct OpenAi {
+    /// `OPENAI_BASE_URL`, with its version path.
+    pub base_url: Url,
+    /// `OPENAI_API_KEY`; local servers need none.
+    pub api_key: Option<SecretString>,
+    /// `OPENAI_API` is `chat_completions` instead of `responses`.
+    pub chat_completions: bool,
+    /// `OPENAI_MODEL`: asked for in place of the model that an agent names.
+    pub model: Option<String>,
+    /// `MODEL_CONNECT_TIMEOUT_SECONDS`.
+    pub connect_timeout: Duration,
+    /// `MODEL_IDLE_TIMEOUT_SECONDS`: the longest silence.
+    pub idle_timeout: Duration,
+}
+
+impl ModelSettings {
+    pub(super) fn read(source: &mut Source) -> Self {
+        let words = source.number("OFFLINE_MODEL_WORDS_PER_SECOND", 20, 0..=10_000);
+        Self {
+            openai: OpenAi::read(source),
+            offline_words_per_second: u32::try_from(words).unwrap_or(0),
+            run_timeout: Duration::from_secs(source.number("RUN_TIMEOUT_SECONDS", 300, 1..=3600)),
+            catalog_dir: source.text("AGENT_CATALOG_DIR").map(PathBuf::from),
+            stream_chunks: stream_chunks(source),
+            tavily_key: source.text("TAVILY_API_KEY").map(SecretString::from),
+        }
+    }
+}
+
+impl OpenAi {
+    fn read(source: &mut Source) -> Option<Self> {
+        let api_key = source.text("OPENAI_API_KEY").map(SecretString::from);
+        let base_url = source.text("OPENAI_BASE_URL");
+        let chat_completions = match source.text("OPENAI_API").as_deref() {
+            None | Some("responses") => false,
+            Some("chat_completions") => true,
+            Some(_) => {
+                source.refuse("OPENAI_API", "must be responses or chat_completions");
+                false
+            }
+        };
+        let model = source.text("OPENAI_MODEL");
+        let connect_timeout = Duration::from_secs(source.number("MODEL_CONNECT_TIMEOUT_SECONDS", 10, 1..=600));
+        let idle_timeout = Duration::from_secs(source.number("MODEL_IDLE_TIMEOUT_SECONDS", 60, 1..=3600));
+        if api_key.is_none() && base_url.is_none() {
+            return None;
+        }
+        let text = base_url.unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
+        let base_url = match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => url,
+            _ => {
+                source.refuse("OPENAI_BASE_URL", "must be an http or https address such as http://localhost:11434/v1");
+                return None;
+            }
+        };
+        Some(Self { base_url, api_key, chat_completions, model, connect_timeout, idle_timeout })
+    }
+}
+
+fn stream_chunks(source: &mut Source) -> bool {
+    match source.text("CHAT_STREAM_FORMAT").as_deref() {
+        None | Some("public_sse_v1") => false,
+        Some("chunks") => true,
+        Some(_) => {
+            source.refuse("CHAT_STREAM_FORMAT", "must be public_sse_v1 or chunks");
+            false
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `chancery doctor`: what is wrong, and how to mend it.
+
+use std::{net::TcpListener, process::ExitCode, time::Duration};
+
+use chancery_ambient::{Ambient, Fault, within};
+use chancery_cache_redis::Redis;
+use chancery_store_sql::Migrator;
+
+use crate::{
+    adapters,
+    config::{Config, ConfigErrors, KeyStorage},
+};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    fault: Option<Trouble>,
+}
+
+struct Trouble {
+    fault: String,
+    remedy: String,
+}
+
+type Verdict = Result<(), Trouble>;
+
+/// Tells what is wrong with the settings themselves.
+#[must_use]
+pub fn report_settings(errors: &ConfigErrors) -> ExitCode {
+    let faults = errors.0.iter().map(|line| Finding {
+        what: "settings",
+        fault: Some(trouble(line, "correct it in chancery.toml or the environment")),
+    });
+    report(&faults.collect::<Vec<_>>())
+}
+
+/// Looks at the database, its schema, Redis, keys, port and model, and prints a line each.
+pub async fn run(config: &Config) -> ExitCode {
+    let ambient = Ambient::system();
+    let mut findings = vec![Finding { what: "settings", fault: None }];
+    let mut note = |what, verdict: Verdict| findings.push(Finding { what, fault: verdict.err() });
+    let database = bounded(&ambient, "database", database(config)).await;
+    let reachable = database.is_ok();
+    note("database", database);
+    if reachable {
+        note("schema", bounded(&ambient, "schema", schema(config)).await);
+    }
+    if let Some(url) = &config.storage.redis_url {
+        let ping = async {
+            let redis = Redis::open(url).map_err(|fault| explain(&fault, "set REDIS_URL to redis://host:port/db"))?;
+            redis.ping().await.map_err(|fault| explain(&fault, "start Redis, or correct REDIS_URL"))
+        };
+        note("redis", bounded(&ambient, "redis", ping).await);
+    }
+    note("keys", bounded(&ambient, "keys", keys(config, &ambient)).await);
+    note("port", port(config));
+    if let Some(endpoint) = &config.model.openai {
+        note("model", bounded(&ambient, "model", model(&endpoint.base_url)).await);
+    }
+    report(&findings)
+}
+
+async fn bounded(ambient: &Ambient, what: &str, check: impl Future<Output = Verdict>) -> Verdict {
+    within(&*ambient.clock, LIMIT, check)
+        .await
+        .unwrap_or_else(|late| Err(trouble(&format!("{what}: {late}"), "see whether the address is right and reachable")))
+}
+
+async fn database(config: &Config) -> Verdict {
+    const REMEDY: &str = "start the database, or correct the user, password, host and name in DATABASE_URL";
+    let database = adapters::database(config).map_err(|error| trouble(&error.to_string(), REMEDY))?;
+    database.ping().await.map_err(|fault| explain(&fault, REMEDY))
+}
+
+async fn schema(config: &Config) -> Verdict {
+    let database = adapters::database(config).map_err(|error| trouble(&error.to_string(), "correct DATABASE_URL"))?;
+    let status = Migrator::new(&database).status().await.map_err(|fault| explain(&fault, "see the database's log"))?;
+    if !status.unknown.is_empty() {
+        let names = status.unknown.join(", ");
+        return Err(trouble(&format!("the database knows migrations that this program does not: {names}"), "run the newer program"));
+    }
+    if status.pending.is_empty() || config.storage.auto_migrate {
+        return Ok(());
+    }
+    Err(trouble(&format!("pending migrations: {}", status.pending.join(", ")), "run `chancery migrate run`"))
+}
+
+async fn keys(config: &Config, ambient: &Ambient) -> Verdict {
+    let KeyStorage::Files(folder) = &config.storage.keys;
+    let remedy = format!("make the files under {} readable for this user alone (chmod 600)", folder.display());
+    adapters::existing_keys(config, ambient).await.map(|_| ()).map_err(|fault| explain(&fault, &remedy))
+}
+
+fn port(config: &Config) -> Verdict {
+    let address = (config.http.host, config.http.port);
+    TcpListener::bind(address).map(|_| ()).map_err(|error| {
+        trouble(&format!("{}:{}: {error}", address.0, address.1), "stop what listens there, or set PORT to a free one")
+    })
+}
+
+async fn model(base_url: &url::Url) -> Verdict {
+    const REMEDY: &str = "correct OPENAI_BASE_URL, or start the server it names";
+    let address = base_url
+        .socket_addrs(|| None)
+        .ok()
+        .and_then(|addresses| addresses.first().copied())
+        .ok_or_else(|| trouble(&format!("{} cannot be resolved", base_url.host_str().unwrap_or("the host")), REMEDY))?;
+    tokio::net::TcpStream::connect(address)
+        .await
+        .map(|_| ())
+        .map_err(|error| trouble(&format!("{address}: {error}"), REMEDY))
+}
+
+fn trouble(fault: &str, remedy: &str) -> Trouble {
+    Trouble { fault: fault.to_owned(), remedy: remedy.to_owned() }
+}
+
+/// The fault with everything below it: the operator needs the driver's own words.
+fn explain(fault: &Fault, remedy: &str) -> Trouble {
+    let mut text = fault.to_string();
+    let mut source = std::error::Error::source(fault);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    trouble(&text, remedy)
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn report(findings: &[Finding]) -> ExitCode {
+    for finding in findings {
+        match &finding.fault {
+            None => println!("ok       {}", finding.what),
+            Some(trouble) => println!("FAULT    {}: {}\n         remedy: {}", finding.what, trouble.fault, trouble.remedy),
+        }
+    }
+    if findings.iter().any(|finding| finding.fault.is_some()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,61 @@
+//! `chancery serve`: start, and an orderly end.
+
+use std::{error::Error, process::ExitCode, sync::Arc};
+
+use chancery_ambient::{Ambient, within};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{adapters, config::Config, first_owner, http, serve_lock::ServeLock, workers};
+
+/// Serves until SIGTERM or SIGINT. Then no new connection is taken, live runs may end within the grace period, what is
+/// left of them is ended as failed with its text kept, and the process ends.
+pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
+    let _lock = if config.storage.postgres { None } else { Some(ServeLock::take(&config.data_dir)?) };
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let ambient = Ambient::system();
+    let app = adapters::build(&config, ambient.clone()).await?;
+    let first_login = first_owner::ensure(&config, &app.accounts, &ambient).await?;
+    if !config.storage.postgres {
+        // This process alone may run on the file, so whatever still counts as live belongs to one that is gone.
+        let ended = app.runs.recover_all().await?;
+        app.metrics.count_recovered(ended);
+    }
+    let config = Arc::new(config);
+    let (server, address) = http::bind(&config, &app)?;
+    let stop_workers = CancellationToken::new();
+    workers::start(&app, &stop_workers);
+    warn_of_what_replicas_do_not_share(&config);
+    tracing::info!(%address, "listening");
+    first_owner::greet(&format!("http://{address}"), first_login.as_ref());
+
+    let handle = server.handle();
+    let orderly_end = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new connections; live runs may end");
+        let (drained, ()) = futures::join!(app.runs.drain(config.http.shutdown_grace), handle.stop(true));
+        tracing::info!(runs_cut_short = drained, "stopped");
+    };
+    let (served, ()) = futures::join!(server, orderly_end);
+    served?;
+    stop_workers.cancel();
+    if within(&*ambient.clock, config.http.shutdown_grace, app.tasks.ended()).await.is_err() {
+        tracing::warn!("background work did not end in time");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn warn_of_what_replicas_do_not_share(config: &Config) {
+    if config.storage.postgres {
+        tracing::warn!(
+            "replicas over this Postgres share tokens, people, conversations and runs; not yet shared are keys (a file \
+             under DATA_DIR), live events of runs (a reader on another replica sees them up to a second later) and login \
+             limits"
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! Every background loop of the server.
+
+use std::{future::Future, time::Duration};
+
+use chancery_ambient::{Fault, Tasks};
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+
+/// How often each loop looks. All are safe to run on every replica at once: what they change is claimed or conditional.
+const RELAY_EVERY: Duration = Duration::from_secs(1);
+const RECOVER_EVERY: Duration = Duration::from_secs(5);
+const KEYS_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts the loops; they end when `stop` is cancelled.
+pub fn start(app: &App, stop: &CancellationToken) {
+    let relay = app.clone();
+    spawn(app, stop, "relay", RELAY_EVERY, move || {
+        let app = relay.clone();
+        async move {
+            let delivered = app.relay.deliver().await?;
+            app.metrics.count_relayed(delivered);
+            Ok(())
+        }
+    });
+    let recovery = app.clone();
+    spawn(app, stop, "run recovery", RECOVER_EVERY, move || {
+        let app = recovery.clone();
+        async move {
+            let ended = app.runs.recover_abandoned().await?;
+            app.metrics.count_recovered(ended);
+            Ok(())
+        }
+    });
+    let keys = app.clone();
+    spawn(app, stop, "signing keys", KEYS_EVERY, move || {
+        let app = keys.clone();
+        async move { app.keys.tick().await }
+    });
+}
+
+/// Runs `work` again and again with `pause` between. A fault is logged; the loop goes on.
+fn spawn<W, F>(app: &App, stop: &CancellationToken, name: &'static str, pause: Duration, work: W)
+where
+    W: Fn() -> F + Send + 'static,
+    F: Future<Output = Result<(), Fault>> + Send + 'static,
+{
+    let (stop, clock) = (stop.clone(), app.ambient.clock.clone());
+    let beat = async move {
+        loop {
+            if let Err(fault) = work().await {
+                let source = std::error::Error::source(&fault).map(ToString::to_string);
+                tracing::warn!(worker = name, source, "{fault}");
+            }
+            // Only the pause is interrupted: work in a store is never dropped half-way.
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = clock.sleep(pause) => {}
+            }
+        }
+    };
+    app.tasks.spawn(beat.boxed());
+}

@@ -1,0 +1,14 @@
+//! The one error body of this surface: RFC 9457 with the members that published clients read besides. Only rendering is
+//! here; which refusal becomes which status stands beside the routes that refuse.
+
+mod edge;
+mod failure;
+mod responses;
+mod validation;
+
+pub use edge::{RouteMethods, internal, invalid_host, not_found_or_method, not_ready};
+pub use failure::{Failure, Problem};
+pub(crate) use failure::{RETRY_SOON, name_instance, sentence};
+pub(crate) use responses::{Listed, Named, Private, WithBody};
+pub use validation::Violation;
+pub(crate) use validation::{Violations, scalar_input};

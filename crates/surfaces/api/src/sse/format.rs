@@ -1,0 +1,101 @@
+//! Which frames a client wants.
+
+use actix_web::{HttpRequest, http::header};
+use bytes::Bytes;
+use chancery_agents::{Run, RunEvent};
+
+use super::{chunks, public};
+
+/// The frames of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `public_sse_v1`.
+    Public,
+    /// The first version's.
+    Chunks,
+}
+
+impl Format {
+    /// What `Accept` asks for with `profile=chunks` or `profile=public_sse_v1`; `otherwise` when it asks for neither.
+    pub(crate) fn wanted(request: &HttpRequest, otherwise: Self) -> Self {
+        let accepted = request
+            .headers()
+            .get_all(header::ACCEPT)
+            .filter_map(|value| value.to_str().ok());
+        accepted
+            .flat_map(|value| value.split(','))
+            .find_map(profile)
+            .unwrap_or(otherwise)
+    }
+
+    /// The frame of an event, if this format has one for it.
+    pub(crate) fn frame(self, run: &Run, event: &RunEvent) -> Option<Bytes> {
+        match self {
+            Self::Public => Some(public::frame(run, event)),
+            Self::Chunks => chunks::frame(run, event),
+        }
+    }
+}
+
+/// The profile of one accepted media range.
+fn profile(range: &str) -> Option<Format> {
+    let mut parts = range.split(';').map(str::trim);
+    let media_type = parts.next()?;
+    if !media_type.eq_ignore_ascii_case("text/event-stream") {
+        return None;
+    }
+    parts.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        match (
+            name.trim().eq_ignore_ascii_case("profile"),
+            value.trim().trim_matches('"'),
+        ) {
+            (true, "chunks") => Some(Format::Chunks),
+            (true, "public_sse_v1") => Some(Format::Public),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{http::header, test::TestRequest};
+
+    use super::Format;
+
+    fn wanted(accept: &str, otherwise: Format) -> Format {
+        let request = TestRequest::get()
+            .insert_header((header::ACCEPT, accept))
+            .to_http_request();
+        Format::wanted(&request, otherwise)
+    }
+
+    #[test]
+    fn the_first_version_is_asked_for_by_its_profile() {
+        for accept in [
+            "text/event-stream; profile=chunks",
+            "Text/Event-Stream;q=0.9;profile=\"chunks\"",
+            "application/json, text/event-stream ; Profile = chunks",
+        ] {
+            assert_eq!(wanted(accept, Format::Public), Format::Chunks, "{accept}");
+        }
+    }
+
+    #[test]
+    fn the_setting_decides_when_the_client_does_not() {
+        for accept in [
+            "",
+            "*/*",
+            "text/event-stream",
+            "application/json; profile=chunks",
+            "text/event-stream; profile=x",
+        ] {
+            assert_eq!(wanted(accept, Format::Public), Format::Public, "{accept}");
+            assert_eq!(wanted(accept, Format::Chunks), Format::Chunks, "{accept}");
+        }
+        assert_eq!(
+            wanted("text/event-stream; profile=public_sse_v1", Format::Chunks),
+            Format::Public
+        );
+    }
+}

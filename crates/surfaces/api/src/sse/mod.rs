@@ -1,0 +1,14 @@
+//! Runs as server-sent events. A frame is a pure function of the run's fixed facts and one event of its log, so a replayed
+//! frame equals the sent one byte for byte.
+
+mod body;
+mod chunks;
+mod format;
+mod members;
+mod public;
+mod resume;
+mod sanitise;
+
+pub(crate) use body::respond;
+pub(crate) use format::Format;
+pub(crate) use resume::{LastEventId, Resume};

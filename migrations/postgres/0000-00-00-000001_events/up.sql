@@ -1,0 +1,23 @@
+-- Events that wait for their consumers, written in the transaction of the change they announce.
+-- Workers take the oldest first: the primary key is that order, because ids are UUIDv7. There is no index on claimed_until,
+-- so that claiming is an update in place (HOT), and few rows are claimed at a time.
+CREATE TABLE outbox (
+    id            uuid        PRIMARY KEY,
+    tenant_id     uuid        NOT NULL,
+    kind          text        NOT NULL,
+    subject       text        NOT NULL,
+    at            timestamptz NOT NULL,
+    payload       jsonb       NOT NULL CHECK (jsonb_typeof(payload) = 'object'),
+    claimed_until timestamptz
+) WITH (fillfactor = 70);
+
+-- What happened, by tenant, newest found by the end of the key.
+CREATE TABLE audit_events (
+    tenant_id uuid        NOT NULL,
+    id        uuid        NOT NULL,
+    kind      text        NOT NULL,
+    subject   text        NOT NULL,
+    at        timestamptz NOT NULL,
+    payload   jsonb       NOT NULL CHECK (jsonb_typeof(payload) = 'object'),
+    PRIMARY KEY (tenant_id, id)
+);

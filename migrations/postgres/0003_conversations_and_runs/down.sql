@@ -1,0 +1,4 @@
+DROP TABLE run_log;
+DROP TABLE runs;
+DROP TABLE messages;
+DROP TABLE conversations;

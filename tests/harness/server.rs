@@ -1,0 +1,155 @@
+//! The real binary as a child process.
+
+use std::{collections::BTreeMap, fs::File, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{Person, TestDatabase};
+
+const START: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_secs(60);
+
+/// What a server is told, and the folder it lives in. Starting twice with the same settings is a restart.
+#[derive(Clone)]
+pub struct Settings {
+    folder: Arc<TempDir>,
+    database: Option<Arc<TestDatabase>>,
+    environment: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// SQLite in a fresh folder; the offline model answers without a pause.
+    #[must_use]
+    pub fn sqlite() -> Self {
+        let environment = BTreeMap::from(
+            [("HOST", "127.0.0.1"), ("PORT", "0"), ("OFFLINE_MODEL_WORDS_PER_SECOND", "0"), ("WORKERS", "1")]
+                .map(|(name, text)| (name.to_owned(), text.to_owned())),
+        );
+        Self { folder: Arc::new(tempfile::tempdir().unwrap()), database: None, environment }
+    }
+
+    /// A fresh Postgres database, the folder for keys, and a first owner named by settings.
+    pub async fn postgres() -> Self {
+        let database = Arc::new(TestDatabase::create().await);
+        let mut settings = Self::sqlite()
+            .with("DATABASE_URL", database.url())
+            .with("AUTO_RUN_MIGRATIONS", "true")
+            .with("BOOTSTRAP_OWNER_EMAIL", OWNER_EMAIL)
+            .with("BOOTSTRAP_OWNER_PASSWORD", OWNER_PASSWORD);
+        settings.database = Some(database);
+        settings
+    }
+
+    /// One setting more.
+    #[must_use]
+    pub fn with(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), text.into());
+        self
+    }
+
+    /// The folder that holds the server's data and its log.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Everything written to the log so far, by every server of these settings.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log.jsonl")).unwrap_or_default()
+    }
+
+    /// A command of the binary, with these settings and nothing else of the environment.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let binary = std::env::var_os("CHANCERY_BIN").expect("CHANCERY_BIN is not set: run `cargo xtask test`");
+        let mut command = Command::new(binary);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .env("DATA_DIR", self.folder.path().join("data"))
+            .current_dir(self.folder.path())
+            .kill_on_drop(true)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a server and waits until it listens.
+    pub async fn start(&self) -> Server {
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log.jsonl")).unwrap();
+        let mut child = self.command(&[]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut told = BTreeMap::new();
+        let wait = async {
+            while !told.contains_key("url") {
+                let line = lines.next_line().await.unwrap();
+                let line = line.unwrap_or_else(|| panic!("the server ended at its start; its log:\n{}", self.log()));
+                let (name, text) = line.split_once(": ").unwrap();
+                told.insert(name.to_owned(), text.to_owned());
+            }
+        };
+        timeout(START, wait).await.unwrap_or_else(|_| panic!("no url within a minute; its log:\n{}", self.log()));
+        // On a first start two lines follow; on later ones the pipe stays silent until the end.
+        if let Ok(Ok(Some(line))) = timeout(Duration::from_millis(200), lines.next_line()).await {
+            for line in [line, lines.next_line().await.unwrap().unwrap()] {
+                let (name, text) = line.split_once(": ").unwrap();
+                told.insert(name.to_owned(), text.to_owned());
+            }
+        }
+        Server { child, url: told.remove("url").unwrap(), login: (told.remove("e-mail"), told.remove("password")) }
+    }
+}
+
+/// The owner that [`Settings::postgres`] names.
+pub const OWNER_EMAIL: &str = "owner@example.org";
+/// Their password.
+pub const OWNER_PASSWORD: &str = "correct-Horse-battery-9";
+
+/// A running server. Killed when dropped.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:<port>`
+    pub url: String,
+    login: (Option<String>, Option<String>),
+}
+
+impl Server {
+    /// The e-mail and the password of the first start.
+    #[must_use]
+    pub fn first_login(&self) -> (String, String) {
+        let email = self.login.0.clone().expect("only the first start prints a login");
+        let printed = self.login.1.clone().unwrap();
+        let password = if printed.starts_with('(') { OWNER_PASSWORD.to_owned() } else { printed };
+        (email, password)
+    }
+
+    /// Logs the first owner in.
+    pub async fn log_in(&self) -> Person {
+        let (email, password) = self.first_login();
+        Person::log_in(&self.url, &email, &password).await
+    }
+
+    /// SIGTERM, and waits for the orderly end.
+    pub async fn stop(mut self) {
+        self.signal("TERM").await;
+        let status = timeout(END, self.child.wait()).await.expect("the server did not end").unwrap();
+        assert!(status.success(), "the server ended with {status}");
+    }
+
+    /// SIGKILL: no destructor runs, no buffer is written.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Sends any signal by its name.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().await.unwrap().success());
+    }
+}
