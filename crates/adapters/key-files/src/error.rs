@@ -15,7 +15,9 @@ pub(crate) enum KeyFileError {
         act: &'static str,
         error: io::Error,
     },
-    #[error("{path} can be read by others (mode {mode:03o}); run `chmod 600 {path}`, and replace its keys if others had access")]
+    #[error(
+        "{path} can be read by others (mode {mode:03o}); run `chmod 600 {path}`, and replace its keys if others had access"
+    )]
     ReadableByOthers { path: PathBuf, mode: u32 },
     #[error("{path} can be written to by others (mode {mode:03o}); run `chmod 700 {path}`")]
     WritableByOthers { path: PathBuf, mode: u32 },
@@ -40,7 +42,9 @@ pub(crate) enum ContentError {
     Key { kid: String, error: FormatError },
     #[error("the key {kid} {what}")]
     BadKey { kid: String, what: &'static str },
-    #[error("it has keys, but none that signs; activate one with the service that wrote it, or remove the file")]
+    #[error(
+        "it has keys, but none that signs; activate one with the service that wrote it, or remove the file"
+    )]
     NothingSigns,
 }
 

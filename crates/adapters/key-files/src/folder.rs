@@ -62,11 +62,10 @@ impl Folder {
             return Err(KeyFileError::TooLarge { path });
         }
         // Room for all of it, so that growth never moves a secret. The end is bounded too: a file can grow meanwhile.
-        let mut content =
-            Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
-        let read = Read::by_ref(&mut file)
-            .take(MAX_BYTES)
-            .read_to_end(&mut content);
+        let mut content = Zeroizing::new(Vec::with_capacity(
+            usize::try_from(metadata.len()).unwrap_or(0) + 1,
+        ));
+        let read = Read::by_ref(&mut file).take(MAX_BYTES).read_to_end(&mut content);
         read.map_err(|error| io_error(&path, "read it", error))?;
         Ok(Some(content))
     }

@@ -5,7 +5,10 @@ use chancery_ambient::Timestamp;
 use chancery_auth_keys::{AdoptedKey, KeySet, KeySetName};
 use chancery_jose::{KeyId, PublicJwk, SigningKey};
 use chancery_key_formats::read_private;
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny},
+};
 use zeroize::Zeroizing;
 
 use crate::error::ContentError;
@@ -25,7 +28,11 @@ pub(crate) fn read(name: KeySetName, text: &str) -> Result<Option<KeySet>, Conte
     })?;
     let Some(active) = file.active else {
         let is_empty = file.next.is_none() && file.retired.is_empty();
-        return if is_empty { Ok(None) } else { Err(ContentError::NothingSigns) };
+        return if is_empty {
+            Ok(None)
+        } else {
+            Err(ContentError::NothingSigns)
+        };
     };
     let retired = file.retired.into_iter().map(SourceKey::into_public);
     let set = KeySet::adopt(
@@ -41,7 +48,7 @@ pub(crate) fn read(name: KeySetName, text: &str) -> Result<Option<KeySet>, Conte
 #[derive(Deserialize)]
 struct Outline {
     schema_version: u32,
-    keys: Option<serde::de::IgnoredAny>,
+    keys: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "present")]
     active: Option<()>,
     #[serde(default, deserialize_with = "present")]
@@ -49,7 +56,7 @@ struct Outline {
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
-    serde::de::IgnoredAny::deserialize(deserializer).map(|_| Some(()))
+    IgnoredAny::deserialize(deserializer).map(|_| Some(()))
 }
 
 #[derive(Deserialize)]
@@ -66,6 +73,7 @@ struct SourceFile {
 struct SourceKey {
     kid: String,
     public_jwk: PublicJwk,
+    #[serde(deserialize_with = "time_with_or_without_zone")]
     created_at: Timestamp,
     #[serde(default, deserialize_with = "private_text")]
     private_key: Option<Zeroizing<String>>,
@@ -108,6 +116,13 @@ impl SourceKey {
             what,
         }
     }
+}
+
+/// That service wrote some of its times without an offset, all of them in UTC.
+fn time_with_or_without_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = text.parse().or_else(|_| format!("{text}Z").parse());
+    time.map_err(|_| de::Error::custom("not a time"))
 }
 
 fn private_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Zeroizing<String>>, D::Error> {

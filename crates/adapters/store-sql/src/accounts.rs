@@ -13,7 +13,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    Database, codec,
+    Database,
+    codec::{self, Stored},
     database::{read, transaction, write_one},
     outbox::Announce,
     schema::accounts::{first_owner, memberships, tenants, users},
@@ -45,7 +46,7 @@ impl AccountSystemStore for SqlAccounts {
                 .filter(memberships::user_id.eq(person.id))
                 .order((memberships::created_at, memberships::tenant_id))
                 .select((memberships::tenant_id, memberships::role, tenants::state))
-                .load::<(TenantId, String, String)>(conn)
+                .load::<(Stored<TenantId>, String, String)>(conn)
                 .await?;
             Ok(Some((person, places)))
         })
@@ -54,7 +55,7 @@ impl AccountSystemStore for SqlAccounts {
             return Ok(None);
         };
         Ok(Some(Login {
-            user: person.id,
+            user: person.id.0,
             password: person.password_hash.map(PasswordHash::from_stored),
             state: user_state(&person.state)?,
             email_verified: person.email_verified_at.is_some(),
@@ -69,9 +70,9 @@ impl AccountSystemStore for SqlAccounts {
             let won = diesel::insert_into(first_owner::table)
                 .values((
                     first_owner::singleton.eq(1),
-                    first_owner::tenant_id.eq(owner.tenant),
-                    first_owner::user_id.eq(owner.user),
-                    first_owner::created_at.eq(owner.at),
+                    first_owner::tenant_id.eq(Stored(owner.tenant)),
+                    first_owner::user_id.eq(Stored(owner.user)),
+                    first_owner::created_at.eq(Stored(owner.at)),
                 ))
                 .on_conflict_do_nothing()
                 .execute(conn)
@@ -81,33 +82,33 @@ impl AccountSystemStore for SqlAccounts {
             }
             diesel::insert_into(tenants::table)
                 .values((
-                    tenants::id.eq(owner.tenant),
+                    tenants::id.eq(Stored(owner.tenant)),
                     tenants::slug.eq(&owner.tenant_slug),
                     tenants::name.eq(&owner.tenant_name),
                     tenants::state.eq(TenantState::Active.as_str()),
-                    tenants::created_at.eq(owner.at),
+                    tenants::created_at.eq(Stored(owner.at)),
                 ))
                 .execute(conn)
                 .await?;
             diesel::insert_into(users::table)
                 .values((
-                    users::id.eq(owner.user),
+                    users::id.eq(Stored(owner.user)),
                     users::email.eq(owner.email.as_str()),
                     users::email_canonical.eq(owner.email.canonical()),
-                    users::email_verified_at.eq(Some(owner.at)),
+                    users::email_verified_at.eq(Stored(owner.at)),
                     users::password_hash.eq(owner.password.as_stored()),
                     users::state.eq(UserState::Active.as_str()),
-                    users::created_at.eq(owner.at),
-                    users::updated_at.eq(owner.at),
+                    users::created_at.eq(Stored(owner.at)),
+                    users::updated_at.eq(Stored(owner.at)),
                 ))
                 .execute(conn)
                 .await?;
             diesel::insert_into(memberships::table)
                 .values((
-                    memberships::tenant_id.eq(owner.tenant),
-                    memberships::user_id.eq(owner.user),
+                    memberships::tenant_id.eq(Stored(owner.tenant)),
+                    memberships::user_id.eq(Stored(owner.user)),
                     memberships::role.eq(TenantRole::Owner.as_str()),
-                    memberships::created_at.eq(owner.at),
+                    memberships::created_at.eq(Stored(owner.at)),
                 ))
                 .execute(conn)
                 .await?;
@@ -129,7 +130,7 @@ impl MemberStore for SqlAccounts {
     #[tracing::instrument(name = "store_sql.find_member", skip_all, fields(%tenant, %user))]
     async fn find_member(&self, tenant: TenantId, user: UserId) -> Result<Option<Member>, Fault> {
         let place = memberships::table
-            .find((tenant, user))
+            .find((Stored(tenant), Stored(user)))
             .inner_join(tenants::table)
             .inner_join(users::table);
         let found: Option<(UserRow, String, String, i64)> = read!(self.0, |conn| place
@@ -161,9 +162,9 @@ impl MemberStore for SqlAccounts {
         new: &PasswordHash,
         at: Timestamp,
     ) -> Result<bool, Fault> {
-        let unchanged = users::table.find(user).filter(users::password_hash.eq(old.as_stored()));
+        let unchanged = users::table.find(Stored(user)).filter(users::password_hash.eq(old.as_stored()));
         let renew = diesel::update(unchanged)
-            .set((users::password_hash.eq(new.as_stored()), users::updated_at.eq(at)));
+            .set((users::password_hash.eq(new.as_stored()), users::updated_at.eq(Stored(at))));
         let renewed = write_one!(self.0, |conn| renew.execute(conn).await)?;
         Ok(renewed == 1)
     }
@@ -172,17 +173,17 @@ impl MemberStore for SqlAccounts {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 struct UserRow {
-    id: UserId,
+    id: Stored<UserId>,
     email: String,
-    email_verified_at: Option<Timestamp>,
+    email_verified_at: Option<Stored<Timestamp>>,
     password_hash: Option<String>,
     state: String,
     token_epoch: i64,
 }
 
-fn membership((tenant, role, state): (TenantId, String, String)) -> Result<Membership, Fault> {
+fn membership((tenant, role, state): (Stored<TenantId>, String, String)) -> Result<Membership, Fault> {
     Ok(Membership {
-        tenant,
+        tenant: tenant.0,
         role: role.parse().map_err(Fault::corrupt)?,
         tenant_state: tenant_state(&state)?,
     })

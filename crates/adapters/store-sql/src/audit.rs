@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     Database,
+    codec::Stored,
     database::{read, write_one},
     outbox::payload,
     schema::events::audit_events,
@@ -47,8 +48,8 @@ impl AuditStore for SqlAudit {
         // No event is as new as the greatest id: from there the first page is like every other.
         let before = before.unwrap_or(EventId::from_uuid(uuid::Uuid::max()));
         let page = audit_events::table
-            .filter(audit_events::tenant_id.eq(tenant))
-            .filter(audit_events::id.lt(before))
+            .filter(audit_events::tenant_id.eq(Stored(tenant)))
+            .filter(audit_events::id.lt(Stored(before)))
             .order(audit_events::id.desc())
             .limit(limit.one_beyond());
         let rows = read!(self.0, |conn| page.select(RecordRow::as_select()).load(conn).await)?;
@@ -60,23 +61,23 @@ impl AuditStore for SqlAudit {
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events)]
 struct RecordRow {
-    tenant_id: TenantId,
-    id: EventId,
+    tenant_id: Stored<TenantId>,
+    id: Stored<EventId>,
     kind: String,
     subject: String,
-    at: Timestamp,
-    payload: Value,
+    at: Stored<Timestamp>,
+    payload: Stored<Value>,
 }
 
 impl From<&Event> for RecordRow {
     fn from(event: &Event) -> Self {
         Self {
-            tenant_id: event.tenant,
-            id: event.id,
+            tenant_id: Stored(event.tenant),
+            id: Stored(event.id),
             kind: event.kind.as_str().to_owned(),
             subject: event.subject.clone(),
-            at: event.at,
-            payload: Value::Object(event.payload.clone()),
+            at: Stored(event.at),
+            payload: Stored(Value::Object(event.payload.clone())),
         }
     }
 }
@@ -86,11 +87,11 @@ impl TryFrom<RecordRow> for Event {
 
     fn try_from(row: RecordRow) -> Result<Self, Fault> {
         Ok(Self {
-            id: row.id,
-            tenant: row.tenant_id,
+            id: row.id.0,
+            tenant: row.tenant_id.0,
             kind: row.kind.parse().map_err(Fault::corrupt)?,
             subject: row.subject,
-            at: row.at,
+            at: row.at.0,
             payload: payload(row.payload)?,
         })
     }

@@ -161,3 +161,93 @@ macro_rules! transaction {
 }
 
 pub(crate) use {on_engine, read, transaction, write_one};
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chancery_ambient::Fault;
+    use diesel::prelude::*;
+    use diesel_async::RunQueryDsl;
+
+    use super::{Database, DatabaseSettings, Engine, read, transaction, write_one};
+    use crate::{DatabaseUrl, Migrator, OpenError, fault::Undone, schema::events::outbox};
+
+    async fn migrated(folder: &tempfile::TempDir, settings: &DatabaseSettings) -> Database {
+        let url = DatabaseUrl::parse(&format!("sqlite:{}", folder.path().join("x.db").display())).unwrap();
+        let database = Database::open(&url, settings).unwrap();
+        Migrator::new(&database).run().await.unwrap();
+        database
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_write_through_the_readers_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = migrated(&folder, &DatabaseSettings::default()).await;
+        let delete = async |database: &Database| read!(database, |conn| diesel::delete(outbox::table).execute(conn).await);
+        assert!(matches!(delete(&database).await, Err(Fault::Unavailable(_))));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_undone_transaction_leaves_nothing_and_still_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = migrated(&folder, &DatabaseSettings::default()).await;
+        let undone = async |database: &Database| {
+            transaction!(database, |conn| {
+                diesel::sql_query(SAMPLE_EVENT).execute(conn).await?;
+                Err(Undone::Answer("undone"))
+            })
+        };
+        assert_eq!(undone(&database).await.unwrap(), "undone");
+        let count = async |database: &Database| read!(database, |conn| outbox::table.count().get_result::<i64>(conn).await);
+        assert_eq!(count(&database).await.unwrap(), 0);
+        let write = async |database: &Database| {
+            write_one!(database, |conn| diesel::sql_query(SAMPLE_EVENT).execute(conn).await)
+        };
+        write(&database).await.unwrap();
+        assert_eq!(count(&database).await.unwrap(), 1);
+    }
+
+    const SAMPLE_EVENT: &str = "INSERT INTO outbox (id, tenant_id, kind, subject, at, payload)
+        VALUES (randomblob(16), randomblob(16), 'user.created', 's', 0, '{}')";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_call_that_gets_no_connection_in_time_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let impatient = DatabaseSettings {
+            pool_wait: Duration::from_millis(20),
+            ..DatabaseSettings::default()
+        };
+        let database = migrated(&folder, &impatient).await;
+        let Engine::Sqlite { writer, .. } = &database.engine else {
+            panic!("it is a file");
+        };
+        let held = writer.get().await.unwrap();
+        let write = async |database: &Database| write_one!(database, |conn| diesel::delete(outbox::table).execute(conn).await);
+        assert!(matches!(write(&database).await, Err(Fault::Unavailable(_))));
+        // Whoever reads does not wait for whoever writes.
+        database.ping().await.unwrap();
+        drop(held);
+        write(&database).await.unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_files_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let _database = migrated(&folder, &DatabaseSettings::default()).await;
+        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+        assert!(files.len() > 1, "the log stands beside the file");
+        for file in files {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+        }
+    }
+
+    #[test]
+    fn a_file_in_a_folder_that_is_missing_is_refused_at_once() {
+        let url = DatabaseUrl::parse("sqlite:/no/such/folder/x.db").unwrap();
+        let refused = Database::open(&url, &DatabaseSettings::default());
+        assert!(matches!(refused, Err(OpenError::File { .. })));
+    }
+}

@@ -7,13 +7,13 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, EventKind, OutboxStore};
 use chancery_ids::{EventId, TenantId};
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::{Map, Value};
 
 use crate::{
     Database,
-    database::{Engine, transaction, write_one},
-    fault::{failed, no_connection, settled},
+    codec::Stored,
+    database::{transaction, write_one},
     schema::events::outbox,
     sqlite::Sqlite,
 };
@@ -38,48 +38,14 @@ impl OutboxStore for SqlOutbox {
 
     #[tracing::instrument(name = "store_sql.claim", skip_all)]
     async fn claim(&self, now: Timestamp, lease: Duration, limit: u16) -> Result<Vec<Event>, Fault> {
-        let until = now.plus(lease);
-        // A kind that only a newer program knows is left for that.
-        let known: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        let waiting = outbox::table
-            .filter(outbox::claimed_until.is_null().or(outbox::claimed_until.le(Some(now))))
-            .filter(outbox::kind.eq_any(known))
-            .order(outbox::id)
-            .limit(i64::from(limit));
-        let rows: Vec<EventRow> = match &self.0.engine {
-            Engine::Sqlite { writer, .. } => {
-                let mut pooled = writer.get().await.map_err(no_connection)?;
-                let ids = waiting.select(outbox::id);
-                diesel::update(outbox::table.filter(outbox::id.eq_any(ids)))
-                    .set(outbox::claimed_until.eq(Some(until)))
-                    .returning(EventRow::as_returning())
-                    .load(&mut *pooled)
-                    .await
-                    .map_err(failed)?
-            }
-            // Workers pass over the rows that another is just claiming.
-            Engine::Postgres(pool) => {
-                let mut pooled = pool.get().await.map_err(no_connection)?;
-                let claim = async move |conn: &mut AsyncPgConnection| {
-                    let rows: Vec<EventRow> = waiting
-                        .select(EventRow::as_select())
-                        .for_update()
-                        .skip_locked()
-                        .load(conn)
-                        .await?;
-                    let ids: Vec<EventId> = rows.iter().map(|row| row.id).collect();
-                    diesel::update(outbox::table.filter(outbox::id.eq_any(ids)))
-                        .set(outbox::claimed_until.eq(Some(until)))
-                        .execute(conn)
-                        .await?;
-                    Ok(rows)
-                };
-                settled((*pooled).transaction(claim).await)?
-            }
-        };
-        let mut events = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
-        events.sort_by_key(|event| event.id);
-        Ok(events)
+        let (now, until) = (Stored(now), Stored(now.plus(lease)));
+        let rows = transaction!(self.0, |conn| {
+            let rows = conn.lock_waiting(now, i64::from(limit)).await?;
+            let these = outbox::table.filter(outbox::id.eq_any(rows.iter().map(|row| row.id)));
+            diesel::update(these).set(outbox::claimed_until.eq(until)).execute(conn).await?;
+            Ok(rows)
+        })?;
+        rows.into_iter().map(Event::try_from).collect()
     }
 
     #[tracing::instrument(name = "store_sql.settle", skip_all)]
@@ -87,7 +53,7 @@ impl OutboxStore for SqlOutbox {
         if delivered.is_empty() {
             return Ok(());
         }
-        let these = outbox::table.filter(outbox::id.eq_any(delivered));
+        let these = outbox::table.filter(outbox::id.eq_any(delivered.iter().copied().map(Stored)));
         write_one!(self.0, |conn| diesel::delete(these).execute(conn).await.map(drop))
     }
 }
@@ -127,26 +93,64 @@ impl Announce for AsyncPgConnection {
     }
 }
 
+/// The oldest events that nobody has taken, for as long as the transaction lasts.
+trait LockWaiting {
+    async fn lock_waiting(&mut self, now: Stored<Timestamp>, limit: i64) -> QueryResult<Vec<EventRow>>;
+}
+
+impl LockWaiting for Sqlite {
+    /// The transaction holds the write lock: there is no other worker.
+    async fn lock_waiting(&mut self, now: Stored<Timestamp>, limit: i64) -> QueryResult<Vec<EventRow>> {
+        waiting(now, known_kinds(), limit).select(EventRow::as_select()).load(self).await
+    }
+}
+
+impl LockWaiting for AsyncPgConnection {
+    /// Workers pass over the rows that another is just taking.
+    async fn lock_waiting(&mut self, now: Stored<Timestamp>, limit: i64) -> QueryResult<Vec<EventRow>> {
+        waiting(now, known_kinds(), limit)
+            .select(EventRow::as_select())
+            .for_update()
+            .skip_locked()
+            .load(self)
+            .await
+    }
+}
+
+#[diesel::dsl::auto_type]
+fn waiting(now: Stored<Timestamp>, kinds: Vec<&'static str>, limit: i64) -> _ {
+    outbox::table
+        .filter(outbox::claimed_until.is_null().or(outbox::claimed_until.le(now)))
+        .filter(outbox::kind.eq_any(kinds))
+        .order(outbox::id)
+        .limit(limit)
+}
+
+/// A kind that only a newer program knows is left for that.
+fn known_kinds() -> Vec<&'static str> {
+    EventKind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = outbox)]
 struct EventRow {
-    id: EventId,
-    tenant_id: TenantId,
+    id: Stored<EventId>,
+    tenant_id: Stored<TenantId>,
     kind: String,
     subject: String,
-    at: Timestamp,
-    payload: Value,
+    at: Stored<Timestamp>,
+    payload: Stored<Value>,
 }
 
 impl From<&Event> for EventRow {
     fn from(event: &Event) -> Self {
         Self {
-            id: event.id,
-            tenant_id: event.tenant,
+            id: Stored(event.id),
+            tenant_id: Stored(event.tenant),
             kind: event.kind.as_str().to_owned(),
             subject: event.subject.clone(),
-            at: event.at,
-            payload: Value::Object(event.payload.clone()),
+            at: Stored(event.at),
+            payload: Stored(Value::Object(event.payload.clone())),
         }
     }
 }
@@ -156,19 +160,19 @@ impl TryFrom<EventRow> for Event {
 
     fn try_from(row: EventRow) -> Result<Self, Fault> {
         Ok(Self {
-            id: row.id,
-            tenant: row.tenant_id,
+            id: row.id.0,
+            tenant: row.tenant_id.0,
             kind: row.kind.parse().map_err(Fault::corrupt)?,
             subject: row.subject,
-            at: row.at,
+            at: row.at.0,
             payload: payload(row.payload)?,
         })
     }
 }
 
 /// The facts of an event as they were stored.
-pub(crate) fn payload(stored: Value) -> Result<Map<String, Value>, Fault> {
-    match stored {
+pub(crate) fn payload(stored: Stored<Value>) -> Result<Map<String, Value>, Fault> {
+    match stored.0 {
         Value::Object(facts) => Ok(facts),
         _ => Err(Fault::corrupt("the payload of an event is no object")),
     }

@@ -138,3 +138,82 @@ fn client(roots: RootCertStore) -> Result<MakeRustlsConnect, OpenError> {
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error, time::Duration};
+
+    use chancery_ambient::Fault;
+    use diesel_async::RunQueryDsl;
+
+    use crate::{Database, DatabaseSettings, DatabaseUrl, OpenError, database::write_one};
+
+    fn server() -> String {
+        #[expect(clippy::disallowed_methods, reason = "how `cargo xtask test` tells where its Postgres is")]
+        let server = std::env::var("TEST_DATABASE_URL");
+        server.expect("TEST_DATABASE_URL is not set: run cargo xtask test")
+    }
+
+    fn open(url: &str, settings: &DatabaseSettings) -> Database {
+        Database::open(&DatabaseUrl::parse(url).unwrap(), settings).unwrap()
+    }
+
+    async fn execute(database: &Database, statement: &str) -> Result<usize, Fault> {
+        write_one!(database, |conn| diesel::sql_query(statement).execute(conn).await)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+        let settings = DatabaseSettings {
+            statement_timeout: Duration::from_millis(50),
+            ..DatabaseSettings::default()
+        };
+        let database = open(&server(), &settings);
+        let ended = execute(&database, "SELECT pg_sleep(60)").await;
+        assert!(matches!(ended, Err(Fault::TimedOut(_))), "{ended:?}");
+        database.ping().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_connection_that_the_server_closed_is_replaced() {
+        let settings = DatabaseSettings {
+            pool_size: 1,
+            ..DatabaseSettings::default()
+        };
+        let database = open(&server(), &settings);
+        assert!(execute(&database, "SELECT pg_terminate_backend(pg_backend_pid())").await.is_err());
+        database.ping().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_is_not_there_is_told_with_its_reason() {
+        // The discard port: nobody listens there.
+        let database = open("postgres://nobody@127.0.0.1:9/nothing", &DatabaseSettings::default());
+        let fault = database.ping().await.unwrap_err();
+        assert!(matches!(fault, Fault::Unavailable(_)));
+        let reason = fault.source().unwrap().to_string();
+        assert!(reason.contains("refused"), "{reason}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn encryption_that_was_asked_for_is_never_given_up() {
+        // The test instance speaks no TLS.
+        let separator = if server().contains('?') { '&' } else { '?' };
+        let database = open(&format!("{}{separator}sslmode=require", server()), &DatabaseSettings::default());
+        let fault = database.ping().await.unwrap_err();
+        let reason = fault.source().unwrap().to_string();
+        assert!(reason.contains("TLS"), "{reason}");
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_used_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "").unwrap();
+        for path in [empty, folder.path().join("missing.pem")] {
+            let url = format!("postgres://u@h/db?sslmode=verify-full&sslrootcert={}", path.display());
+            let refused = Database::open(&DatabaseUrl::parse(&url).unwrap(), &DatabaseSettings::default());
+            assert!(matches!(refused, Err(OpenError::Certificates { .. })), "{url}");
+        }
+    }
+}

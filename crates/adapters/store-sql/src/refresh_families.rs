@@ -9,7 +9,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    Database, codec,
+    Database,
+    codec::{self, Stored},
     database::{read, transaction, write_one},
     outbox::Announce,
     schema::tokens::refresh_families,
@@ -47,7 +48,7 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
 
     #[tracing::instrument(name = "store_sql.find_family", skip_all, fields(%sid))]
     async fn find(&self, sid: SessionId) -> Result<Option<Family>, Fault> {
-        let row = refresh_families::table.find(sid);
+        let row = refresh_families::table.find(Stored(sid));
         let found = read!(self.0, |conn| row.select(FamilyRow::as_select()).first(conn).await.optional())?;
         found.map(Family::try_from).transpose()
     }
@@ -55,7 +56,7 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
     #[tracing::instrument(name = "store_sql.rotate_family", skip_all, fields(%sid))]
     async fn rotate(&self, sid: SessionId, rotation: &Rotation) -> Result<bool, Fault> {
         let unrotated = refresh_families::table
-            .find(sid)
+            .find(Stored(sid))
             .filter(refresh_families::current_pepper_id.eq(&rotation.replaces.pepper_id))
             .filter(refresh_families::current_mac.eq(&rotation.replaces.mac[..]))
             .filter(refresh_families::ended_at.is_null());
@@ -68,8 +69,8 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
             refresh_families::current_mac.eq(&rotation.current.mac[..]),
             refresh_families::sealed.eq(&rotation.sealed.0),
             refresh_families::signing_kid.eq(&rotation.signing_kid),
-            refresh_families::rotated_at.eq(rotation.at),
-            refresh_families::expires_at.eq(rotation.expires_at),
+            refresh_families::rotated_at.eq(Stored(rotation.at)),
+            refresh_families::expires_at.eq(Stored(rotation.expires_at)),
         ));
         let rotated = write_one!(self.0, |conn| rotate.execute(conn).await)?;
         Ok(rotated == 1)
@@ -83,11 +84,11 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
         reason: EndReason,
         events: &[Event],
     ) -> Result<bool, Fault> {
-        let live = refresh_families::table.find(sid).filter(refresh_families::ended_at.is_null());
+        let live = refresh_families::table.find(Stored(sid)).filter(refresh_families::ended_at.is_null());
         transaction!(self.0, |conn| {
             let ended = diesel::update(live)
                 .set((
-                    refresh_families::ended_at.eq(Some(at)),
+                    refresh_families::ended_at.eq(Stored(at)),
                     refresh_families::end_reason.eq(name_of(reason)),
                 ))
                 .execute(conn)
@@ -103,8 +104,8 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_families, treat_none_as_default_value = false)]
 struct FamilyRow {
-    sid: SessionId,
-    tenant_id: TenantId,
+    sid: Stored<SessionId>,
+    tenant_id: Stored<TenantId>,
     subject: String,
     client_id: String,
     scopes: String,
@@ -117,11 +118,11 @@ struct FamilyRow {
     previous_mac: Option<Vec<u8>>,
     sealed: Vec<u8>,
     signing_kid: String,
-    created_at: Timestamp,
-    rotated_at: Timestamp,
-    expires_at: Timestamp,
-    ends_at: Timestamp,
-    ended_at: Option<Timestamp>,
+    created_at: Stored<Timestamp>,
+    rotated_at: Stored<Timestamp>,
+    expires_at: Stored<Timestamp>,
+    ends_at: Stored<Timestamp>,
+    ended_at: Option<Stored<Timestamp>>,
     end_reason: Option<String>,
 }
 
@@ -137,8 +138,8 @@ impl TryFrom<&Family> for FamilyRow {
             Binding::Device(digest) => (DEVICE, Some(digest.to_vec())),
         };
         Ok(Self {
-            sid: family.sid,
-            tenant_id: family.tenant,
+            sid: Stored(family.sid),
+            tenant_id: Stored(family.tenant),
             subject: family.subject.to_string(),
             client_id: family.client_id.clone(),
             scopes: family.scopes.to_string(),
@@ -151,11 +152,11 @@ impl TryFrom<&Family> for FamilyRow {
             previous_mac: family.previous.as_ref().map(|token| token.mac.to_vec()),
             sealed: family.sealed.0.clone(),
             signing_kid: family.signing_kid.clone(),
-            created_at: family.created_at,
-            rotated_at: family.rotated_at,
-            expires_at: family.expires_at,
-            ends_at: family.ends_at,
-            ended_at: family.ended.map(|(at, _)| at),
+            created_at: Stored(family.created_at),
+            rotated_at: Stored(family.rotated_at),
+            expires_at: Stored(family.expires_at),
+            ends_at: Stored(family.ends_at),
+            ended_at: family.ended.map(|(at, _)| Stored(at)),
             end_reason: family.ended.map(|(_, reason)| name_of(reason).to_owned()),
         })
     }
@@ -173,8 +174,8 @@ impl TryFrom<FamilyRow> for Family {
         let previous = row.previous_pepper_id.zip(row.previous_mac);
         let ended = row.ended_at.zip(row.end_reason);
         Ok(Self {
-            sid: row.sid,
-            tenant: row.tenant_id,
+            sid: row.sid.0,
+            tenant: row.tenant_id.0,
             subject: row.subject.parse().map_err(Fault::corrupt)?,
             client_id: row.client_id,
             scopes: row.scopes.parse().map_err(Fault::corrupt)?,
@@ -184,11 +185,11 @@ impl TryFrom<FamilyRow> for Family {
             previous: previous.map(|(id, mac)| token_mac(id, &mac)).transpose()?,
             sealed: SealedToken(row.sealed),
             signing_kid: row.signing_kid,
-            created_at: row.created_at,
-            rotated_at: row.rotated_at,
-            expires_at: row.expires_at,
-            ends_at: row.ends_at,
-            ended: ended.map(|(at, name)| end_reason(&name).map(|reason| (at, reason))).transpose()?,
+            created_at: row.created_at.0,
+            rotated_at: row.rotated_at.0,
+            expires_at: row.expires_at.0,
+            ends_at: row.ends_at.0,
+            ended: ended.map(|(at, name)| end_reason(&name).map(|reason| (at.0, reason))).transpose()?,
         })
     }
 }

@@ -57,7 +57,7 @@ impl AccountService {
                 (chosen, None)
             }
             OwnerPassword::Drawn => {
-                let drawn = owner_password::draw(&self.ambient);
+                let drawn = owner_password::draw_owner_password(&self.ambient);
                 (drawn.clone(), Some(drawn))
             }
         };

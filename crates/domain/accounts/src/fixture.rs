@@ -5,10 +5,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use chancery_access::TenantRole;
+use chancery_access::{Principal, TenantRole};
 use chancery_ambient::Ambient;
 use chancery_ids::{TenantId, UserId};
-use secrecy::SecretString;
+use chancery_tokens::contract::{Bench, MemoryFamilies};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     AccountService, EmailAddress, Familiarity, HashPool, LoggedIn, LoginRefused, LoginRequest, Membership,
@@ -21,19 +22,28 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct Fixture {
     pub(crate) store: Arc<Twin>,
     pub(crate) service: AccountService,
+    pub(crate) sessions: Bench,
     pub(crate) ambient: Ambient,
 }
 
 impl Fixture {
-    pub(crate) fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (store, ambient) = (Arc::new(Twin::default()), Ambient::system());
-        let tokens = super::fixture_tokens::token_service(&ambient);
+        let sessions = Bench::over(Arc::new(MemoryFamilies::default()), ambient.new_id()).await;
+        let tokens = sessions.tokens.clone();
         let service = AccountService::new(store.clone(), store.clone(), tokens, pool(), ambient.clone());
         Self {
             store,
             service,
+            sessions,
             ambient,
         }
+    }
+
+    /// The caller behind the access token.
+    pub(crate) fn caller(&self, logged_in: &LoggedIn) -> Principal {
+        let token = logged_in.pair.access_token.expose_secret();
+        self.sessions.tokens.verify_access(token).unwrap()
     }
 
     /// A person with [`PASSWORD`] who belongs to no tenant yet.

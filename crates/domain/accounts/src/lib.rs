@@ -3,22 +3,33 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod email;
+mod error;
+mod first_owner;
+#[cfg(test)]
+mod fixture;
 mod hash_pool;
+mod log_in;
 mod member;
 mod owner_password;
 mod password;
 mod pepper;
 mod ports;
+mod refresh;
 mod scheme;
+mod service;
 #[cfg(test)]
 mod twin;
 mod workers;
 
 pub use email::{EmailAddress, EmailError};
+pub use error::{FirstOwnerRefused, LoginRefused, MeRefused, RefreshRefused};
+pub use first_owner::{FirstOwnerMade, FirstOwnerRequest};
 pub use hash_pool::{Familiarity, HashPool, HashRefused};
+pub use log_in::LoginRequest;
 pub use member::{FirstOwner, Login, Member, Membership, TenantState, UserState};
-pub use owner_password::{OwnerPassword, WeakPassword};
+pub use owner_password::{OwnerPassword, WeakPassword, draw_owner_password};
 pub use password::PasswordHash;
 pub use pepper::{PasswordPeppers, PepperError};
 pub use ports::{AccountSystemStore, MemberStore};
 pub use scheme::Verdict;
+pub use service::{AccountService, LoggedIn, Me};

@@ -45,7 +45,10 @@ pub(crate) fn check(password: &SecretString) -> Result<(), WeakPassword> {
 }
 
 /// Five groups of five, such as `k3v9t-7xm2q-…`: 125 random bits that a person can type.
-pub(crate) fn draw(ambient: &Ambient) -> SecretString {
+///
+/// For a server that writes the password down before it asks for the owner, so that a crash between the two loses nothing.
+#[must_use]
+pub fn draw_owner_password(ambient: &Ambient) -> SecretString {
     let random: [u8; 25] = ambient.random();
     let mut password = String::with_capacity(29);
     for (place, byte) in random.iter().enumerate() {
@@ -64,7 +67,7 @@ mod tests {
     use chancery_ambient::Ambient;
     use secrecy::ExposeSecret;
 
-    use super::{WeakPassword, check, draw};
+    use super::{WeakPassword, check, draw_owner_password};
 
     #[test]
     fn fourteen_characters_of_two_classes_are_enough() {
@@ -76,7 +79,7 @@ mod tests {
     #[test]
     fn a_drawn_password_is_easy_to_type_hard_to_guess_and_passes_the_check() {
         let ambient = Ambient::system();
-        let (one, other) = (draw(&ambient), draw(&ambient));
+        let (one, other) = (draw_owner_password(&ambient), draw_owner_password(&ambient));
         assert_ne!(one.expose_secret(), other.expose_secret());
         assert_eq!(one.expose_secret().len(), 29);
         assert_eq!(

@@ -104,3 +104,49 @@ impl Member {
         Subject::Person(self.user)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chancery_access::{Denied, Subject, TenantRole};
+
+    use crate::{
+        MeRefused,
+        fixture::{Fixture, PASSWORD},
+    };
+
+    #[tokio::test]
+    async fn a_caller_sees_themselves_as_they_stand_now() {
+        let f = Fixture::new().await;
+        let (tenant, user) = f.member("Ada@example.org").await;
+        let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
+        f.change_membership(user, |membership| membership.role = TenantRole::Viewer);
+        let me = f.service.me(&f.caller(&logged_in)).await.unwrap();
+        assert_eq!((me.member.tenant, me.member.user), (tenant, user));
+        assert_eq!(me.member.email.as_str(), "Ada@example.org");
+        assert_eq!(me.member.role, TenantRole::Viewer);
+        assert_eq!(me.scopes, TenantRole::Member.scopes());
+    }
+
+    #[tokio::test]
+    async fn a_removed_member_and_a_machine_see_nothing() {
+        let f = Fixture::new().await;
+        f.member("ada@example.org").await;
+        let mut caller = f.caller(&f.log_in("ada@example.org", PASSWORD).await.unwrap());
+        f.store.state().memberships.clear();
+        assert!(matches!(f.service.me(&caller).await, Err(MeRefused::Gone)));
+        caller.subject = Subject::ServiceAccount("worker".to_owned());
+        let refused = f.service.me(&caller).await;
+        assert!(matches!(refused, Err(MeRefused::Denied(Denied::NotAPerson))));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_logged_out_does_not_go_on() {
+        let f = Fixture::new().await;
+        f.member("ada@example.org").await;
+        let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
+        let (token, caller) = (&logged_in.pair.refresh_token, f.caller(&logged_in));
+        assert!(f.service.log_out(token, &caller).await.unwrap());
+        assert!(!f.service.log_out(token, &caller).await.unwrap());
+        assert!(f.service.refresh(token, None).await.is_err());
+    }
+}

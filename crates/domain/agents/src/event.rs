@@ -216,3 +216,21 @@ pub enum FinalStatus {
     /// Stopped by its owner.
     Cancelled,
 }
+
+/// What stands between two messages of one answer.
+pub(crate) const BETWEEN_MESSAGES: &str = "\n\n";
+
+/// The answer that these events add up to, as it is stored: all messages, a blank line between two.
+pub(crate) fn answer_of(events: &[RunEvent]) -> String {
+    let (mut text, mut last) = (String::new(), None);
+    for event in events {
+        if let What::MessageDelta { item, delta } = &event.what {
+            if last.is_some_and(|place| place != item) {
+                text.push_str(BETWEEN_MESSAGES);
+            }
+            last = Some(item);
+            text.push_str(delta);
+        }
+    }
+    text
+}

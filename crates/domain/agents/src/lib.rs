@@ -1,14 +1,34 @@
 #![doc = include_str!("../README.md")]
 
+mod catalogue;
+mod desk;
+mod error;
 mod event;
+mod limits;
+mod live;
+mod log_writer;
 mod model;
 mod ports;
+mod reading;
+mod recovery;
 mod run;
+mod search_conversations;
+mod service;
+mod tool_call;
+mod turn;
 
+pub use catalogue::{AgentCatalogue, CatalogueErrors, Handoff, HandoffContext, HostedAgent};
+pub use error::{ChatRefused, ReadRefused};
 pub use event::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
+pub use limits::{LARGEST_MESSAGE, RunLimits};
+pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};
 pub use ports::{Followed, Following, READER_BUFFER, RunFanOut, RunStore, RunSystemStore};
+pub use reading::{ConversationEvents, RunEvents};
 pub use run::{Answer, Begun, Finish, Flush, Flushed, LEASE, NewRun, Run, RunStatus};
+pub use search_conversations::SearchConversations;
+pub use service::{Outcome, RunParts, RunService, RunSettings, StartChat, StartedRun};
+pub use turn::RunFailure;

@@ -102,6 +102,19 @@ pub struct Usage {
     pub requests: u64,
 }
 
+impl Usage {
+    /// Adds another turn's use.
+    pub fn add(&mut self, other: &Self) {
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cached_input_tokens = self.cached_input_tokens.saturating_add(other.cached_input_tokens);
+        self.reasoning_output_tokens = self
+            .reasoning_output_tokens
+            .saturating_add(other.reasoning_output_tokens);
+        self.requests = self.requests.saturating_add(other.requests);
+    }
+}
+
 /// Why a model turn failed. Texts are for people and name no internal; the log has the source.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {

@@ -13,6 +13,9 @@ pub trait Tool: Send + Sync {
     fn spec(&self) -> &ToolSpec;
 
     /// Does it, for `caller`. The arguments fit the schema's required members and types.
+    ///
+    /// The call may be dropped at any point, when the run is stopped or the time is over: what must not be dropped half-way,
+    /// such as a statement in a store, is run through `chancery_ambient::run_on`.
     async fn call(&self, caller: &Principal, arguments: &Map<String, Value>)
     -> Result<ToolOutput, ToolError>;
 }

@@ -14,6 +14,12 @@ impl Timestamp {
     /// The start of 1970.
     pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
 
+    /// The end of the year 9999: later than anything that happens, and known to every database.
+    pub const FAR_FUTURE: Self = match DateTime::from_timestamp(253_402_300_799, 0) {
+        Some(time) => Self(time),
+        None => Self::EPOCH,
+    };
+
     /// From whole seconds since 1970 (`NumericDate` of RFC 7519); `None` outside the calendar.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use crate::ConversationId;
+
 /// The name of a conversation on the wire: chosen by the client or drawn by the server, unique per (tenant, person).
 /// 1 to 255 bytes without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -41,6 +43,12 @@ impl ConversationKey {
             return Err(ConversationKeyError::ControlCharacter);
         }
         Ok(Self(text))
+    }
+
+    /// The key of a conversation whose client chose none: the row's UUID.
+    #[must_use]
+    pub fn drawn(row: &ConversationId) -> Self {
+        Self(row.as_uuid().to_string())
     }
 
     /// The key as it stands on the wire.

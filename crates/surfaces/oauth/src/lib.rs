@@ -5,3 +5,6 @@ mod metadata;
 mod routes;
 
 pub use routes::{OAuth, configure, describe};
+
+#[cfg(test)]
+mod tests;

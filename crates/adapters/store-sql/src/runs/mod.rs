@@ -1,1 +1,235 @@
 //! Runs and their log.
+
+mod begin;
+mod finish;
+mod rows;
+
+use async_trait::async_trait;
+use chancery_agents::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunStore, RunSystemStore};
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::Event;
+use chancery_ids::{ConversationId, RunId, TenantId, UserId};
+use diesel::{dsl::case_when, prelude::*};
+use diesel_async::RunQueryDsl;
+
+use self::rows::{LogRow, RunRow, StoredEvents};
+use crate::{
+    Database,
+    codec::{self, Stored},
+    database::{read, transaction, write_one},
+    schema::agents::{run_log, runs},
+};
+
+/// How many flushes are read at once from a log.
+const FLUSHES_AT_ONCE: i64 = 64;
+
+/// [`RunStore`] and [`RunSystemStore`] on either engine.
+pub struct SqlRuns(Database);
+
+impl SqlRuns {
+    /// The runs in `database`.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+}
+
+#[async_trait]
+impl RunStore for SqlRuns {
+    #[tracing::instrument(name = "store_sql.begin_run", skip_all, fields(tenant = %run.tenant, run = %run.id))]
+    async fn begin(&self, run: &NewRun) -> Result<Begun, Fault> {
+        begin::begin(&self.0, run).await
+    }
+
+    #[tracing::instrument(name = "store_sql.flush_run", skip_all, fields(%tenant, %run))]
+    async fn flush(&self, tenant: TenantId, run: RunId, epoch: u64, flush: &Flush) -> Result<Flushed, Fault> {
+        let live = live_of_epoch(tenant, run, codec::big_int(epoch)?);
+        let ids_until = codec::big_int(flush.ids_until)?;
+        let log = LogRow::new(tenant, run, &flush.events)?;
+        transaction!(self.0, |conn| {
+            let renewed = diesel::update(live)
+                .set((
+                    runs::ids_until.eq(no_lower_than(ids_until)),
+                    runs::active_agent.eq(&flush.active_agent),
+                    runs::lease_until.eq(Stored(flush.lease_until)),
+                ))
+                .returning(runs::cancel_requested)
+                .get_result(conn)
+                .await
+                .optional()?;
+            let Some(cancel_requested) = renewed else {
+                return Ok(Flushed::Lost);
+            };
+            if let Some(log) = log {
+                // It is there already when the same flush is repeated.
+                diesel::insert_into(run_log::table).values(log).on_conflict_do_nothing().execute(conn).await?;
+            }
+            Ok(Flushed::Kept { cancel_requested })
+        })
+    }
+
+    #[tracing::instrument(name = "store_sql.finish_run", skip_all, fields(%tenant, %run))]
+    async fn finish(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        epoch: u64,
+        finish: &Finish,
+        events: &[Event],
+    ) -> Result<bool, Fault> {
+        finish::finish(&self.0, tenant, run, epoch, finish, events).await
+    }
+
+    #[tracing::instrument(name = "store_sql.take_over_run", skip_all, fields(%tenant, %run))]
+    async fn take_over(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Run>, Fault> {
+        let abandoned = runs::table
+            .find((Stored(tenant), Stored(run)))
+            .filter(runs::ended_at.is_null())
+            .filter(runs::lease_until.lt(Stored(now)));
+        let take = diesel::update(abandoned)
+            .set((runs::epoch.eq(runs::epoch + 1), runs::lease_until.eq(Stored(lease_until))))
+            .returning(RunRow::as_returning());
+        let taken = write_one!(self.0, |conn| take.get_result(conn).await.optional())?;
+        taken.map(Run::try_from).transpose()
+    }
+
+    #[tracing::instrument(name = "store_sql.find_run", skip_all, fields(%tenant, %owner, %run))]
+    async fn find(&self, tenant: TenantId, owner: UserId, run: RunId) -> Result<Option<Run>, Fault> {
+        let it = runs::table
+            .find((Stored(tenant), Stored(run)))
+            .filter(runs::owner_id.eq(Stored(owner)))
+            .select(RunRow::as_select());
+        let row = read!(self.0, |conn| it.first(conn).await.optional())?;
+        row.map(Run::try_from).transpose()
+    }
+
+    /// A flush that was repeated with more in it stands beside the first; what it repeats is passed over.
+    #[tracing::instrument(name = "store_sql.read_run_log", skip_all, fields(%tenant, %run))]
+    async fn read_log(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        after: u64,
+        limit: u16,
+    ) -> Result<Vec<RunEvent>, Fault> {
+        let limit = usize::from(limit);
+        let mut found = Vec::new();
+        let mut after = after;
+        loop {
+            let flushes = run_log::table
+                .filter(run_log::tenant_id.eq(Stored(tenant)))
+                .filter(run_log::run_id.eq(Stored(run)))
+                .filter(run_log::last_id.gt(codec::big_int(after)?))
+                .order(run_log::last_id)
+                .limit(FLUSHES_AT_ONCE)
+                .select(run_log::events);
+            let flushes: Vec<StoredEvents> = read!(self.0, |conn| flushes.load(conn).await)?;
+            let read = flushes.len();
+            for flush in flushes {
+                for event in flush.read()? {
+                    if found.len() == limit {
+                        return Ok(found);
+                    }
+                    if event.id > after {
+                        after = event.id;
+                        found.push(event);
+                    }
+                }
+            }
+            if i64::try_from(read) != Ok(FLUSHES_AT_ONCE) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// By the position of the message they answer: ids are drawn by clocks that may differ.
+    #[tracing::instrument(name = "store_sql.list_runs", skip_all, fields(%tenant, %conversation))]
+    async fn list_of_conversation(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        after: Option<RunId>,
+        limit: u16,
+    ) -> Result<Vec<Run>, Fault> {
+        let all = runs::table
+            .filter(runs::tenant_id.eq(Stored(tenant)))
+            .filter(runs::conversation_id.eq(Stored(conversation)));
+        let rows = read!(self.0, |conn| {
+            let mut from = -1;
+            if let Some(after) = after {
+                let place = all.filter(runs::id.eq(Stored(after))).select(runs::user_position);
+                let Some(position) = place.first(conn).await.optional()? else {
+                    return Ok(Vec::new());
+                };
+                from = position;
+            }
+            all.filter(runs::user_position.gt(from))
+                .order(runs::user_position)
+                .limit(i64::from(limit))
+                .select(RunRow::as_select())
+                .load(conn)
+                .await
+        })?;
+        rows.into_iter().map(Run::try_from).collect()
+    }
+
+    #[tracing::instrument(name = "store_sql.request_cancel", skip_all, fields(%tenant, %owner, %run))]
+    async fn request_cancel(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        run: RunId,
+    ) -> Result<Option<Run>, Fault> {
+        let live = runs::table
+            .find((Stored(tenant), Stored(run)))
+            .filter(runs::owner_id.eq(Stored(owner)))
+            .filter(runs::ended_at.is_null());
+        let request = diesel::update(live)
+            .set(runs::cancel_requested.eq(true))
+            .returning(RunRow::as_returning());
+        let asked = write_one!(self.0, |conn| request.get_result(conn).await.optional())?;
+        match asked {
+            Some(row) => Run::try_from(row).map(Some),
+            None => self.find(tenant, owner, run).await,
+        }
+    }
+}
+
+#[async_trait]
+impl RunSystemStore for SqlRuns {
+    #[tracing::instrument(name = "store_sql.list_abandoned_runs", skip_all)]
+    async fn list_abandoned(&self, now: Timestamp, limit: u16) -> Result<Vec<Run>, Fault> {
+        let abandoned = runs::table
+            .filter(runs::ended_at.is_null())
+            .filter(runs::lease_until.lt(Stored(now)))
+            .order(runs::lease_until)
+            .limit(i64::from(limit))
+            .select(RunRow::as_select());
+        let rows = read!(self.0, |conn| abandoned.load(conn).await)?;
+        rows.into_iter().map(Run::try_from).collect()
+    }
+}
+
+/// The run, if it is live and nobody has taken it over since `epoch` began.
+#[diesel::dsl::auto_type]
+fn live_of_epoch(tenant: TenantId, run: RunId, epoch: i64) -> _ {
+    let tenant: Stored<TenantId> = Stored(tenant);
+    let run: Stored<RunId> = Stored(run);
+    runs::table
+        .filter(runs::tenant_id.eq(tenant))
+        .filter(runs::id.eq(run))
+        .filter(runs::epoch.eq(epoch))
+        .filter(runs::ended_at.is_null())
+}
+
+/// The ids reserved so far, or `ids` when that is more.
+#[diesel::dsl::auto_type]
+fn no_lower_than(ids: i64) -> _ {
+    case_when(runs::ids_until.lt(ids), ids).otherwise(runs::ids_until)
+}

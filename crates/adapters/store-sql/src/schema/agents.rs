@@ -1,1 +1,38 @@
 //! Runs and their log.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::codec::{Instant, Json, Uuid};
+    runs (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        owner_id -> Uuid,
+        conversation_id -> Uuid,
+        conversation_key -> Text,
+        user_position -> BigInt,
+        entry_agent -> Text,
+        active_agent -> Text,
+        status -> Text,
+        epoch -> BigInt,
+        lease_until -> Instant,
+        ids_until -> BigInt,
+        cancel_requested -> Bool,
+        usage -> Nullable<Json>,
+        started_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    // The events are diesel's own `Json`, plain text on both engines: nothing looks inside.
+    use diesel::sql_types::*;
+    use crate::codec::Uuid;
+    run_log (tenant_id, run_id, last_id) {
+        tenant_id -> Uuid,
+        run_id -> Uuid,
+        last_id -> BigInt,
+        events -> Json,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(runs, run_log, super::conversations::conversations);

@@ -17,7 +17,7 @@ async fn ensure(
 
 #[tokio::test]
 async fn the_first_owner_logs_in_with_the_password_that_was_drawn() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     assert!(!f.service.has_first_owner().await.unwrap());
     let made = ensure(&f, "ada@example.org", OwnerPassword::Drawn)
         .await
@@ -33,7 +33,7 @@ async fn the_first_owner_logs_in_with_the_password_that_was_drawn() {
 
 #[tokio::test]
 async fn the_first_owner_logs_in_with_the_password_that_was_chosen() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let chosen = OwnerPassword::Chosen("a good choice of words".into());
     let made = ensure(&f, "ada@example.org", chosen).await.unwrap().unwrap();
     assert!(made.drawn_password.is_none());
@@ -46,7 +46,7 @@ async fn the_first_owner_logs_in_with_the_password_that_was_chosen() {
 
 #[tokio::test]
 async fn there_is_one_first_owner_and_the_second_request_changes_nothing() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     ensure(&f, "ada@example.org", OwnerPassword::Drawn)
         .await
         .unwrap()
@@ -62,7 +62,7 @@ async fn there_is_one_first_owner_and_the_second_request_changes_nothing() {
 
 #[tokio::test]
 async fn a_weak_choice_or_no_address_makes_nobody() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let refused = ensure(&f, "ada@example.org", OwnerPassword::Chosen("short".into())).await;
     assert!(matches!(
         refused,
@@ -75,7 +75,7 @@ async fn a_weak_choice_or_no_address_makes_nobody() {
 
 #[tokio::test]
 async fn tenant_and_owner_are_announced_with_the_change() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let made = ensure(&f, "ada@example.org", OwnerPassword::Drawn)
         .await
         .unwrap()

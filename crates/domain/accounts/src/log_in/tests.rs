@@ -12,7 +12,7 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, LoginRefused>) -> String {
 
 #[tokio::test]
 async fn the_right_password_logs_in_to_the_only_tenant() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let (tenant, user) = f.member("ada@example.org").await;
     let logged_in = f.log_in("ADA@example.org", PASSWORD).await.unwrap();
     assert_eq!((logged_in.tenant, logged_in.user), (tenant, user));
@@ -24,7 +24,7 @@ async fn the_right_password_logs_in_to_the_only_tenant() {
 
 #[tokio::test]
 async fn before_the_password_is_right_every_refusal_is_the_same() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let (tenant, _) = f.member("ada@example.org").await;
     let (_, disabled) = f.member("disabled@example.org").await;
     f.change_person(disabled, |person| person.state = UserState::Disabled);
@@ -35,7 +35,7 @@ async fn before_the_password_is_right_every_refusal_is_the_same() {
     });
     let (_, suspended) = f.member("suspended@example.org").await;
     f.change_membership(suspended, |membership| {
-        membership.tenant_state = TenantState::Suspended
+        membership.tenant_state = TenantState::Suspended;
     });
     let two = f.person("two@example.org").await;
     f.join_new_tenant(two, TenantRole::Owner);
@@ -64,7 +64,7 @@ async fn before_the_password_is_right_every_refusal_is_the_same() {
 
 #[tokio::test]
 async fn a_tenant_one_does_not_belong_to_is_refused_like_a_wrong_password() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     f.member("ada@example.org").await;
     let (theirs, _) = f.member("eve@example.org").await;
     let wrong = refusal(f.log_in("ada@example.org", "wrong").await);
@@ -78,7 +78,7 @@ async fn a_tenant_one_does_not_belong_to_is_refused_like_a_wrong_password() {
 
 #[tokio::test]
 async fn a_person_without_any_tenant_is_refused_like_a_wrong_password() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     f.person("ada@example.org").await;
     let refused = f.log_in("ada@example.org", PASSWORD).await;
     assert!(matches!(refused, Err(LoginRefused::InvalidCredentials)));
@@ -86,7 +86,7 @@ async fn a_person_without_any_tenant_is_refused_like_a_wrong_password() {
 
 #[tokio::test]
 async fn a_closed_account_is_told_so_after_the_right_password_only() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let (_, user) = f.member("ada@example.org").await;
     f.change_person(user, |person| person.state = UserState::Disabled);
     let refused = f.log_in("ada@example.org", PASSWORD).await;
@@ -98,10 +98,10 @@ async fn a_closed_account_is_told_so_after_the_right_password_only() {
 
 #[tokio::test]
 async fn a_suspended_tenant_is_told_so_after_the_right_password_only() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let (_, user) = f.member("ada@example.org").await;
     f.change_membership(user, |membership| {
-        membership.tenant_state = TenantState::Suspended
+        membership.tenant_state = TenantState::Suspended;
     });
     let refused = f.log_in("ada@example.org", PASSWORD).await;
     assert!(matches!(refused, Err(LoginRefused::TenantSuspended)));
@@ -109,7 +109,7 @@ async fn a_suspended_tenant_is_told_so_after_the_right_password_only() {
 
 #[tokio::test]
 async fn a_person_of_several_tenants_has_to_name_one() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let user = f.person("ada@example.org").await;
     let first = f.join_new_tenant(user, TenantRole::Owner);
     let second = f.join_new_tenant(user, TenantRole::Viewer);
@@ -127,7 +127,7 @@ async fn a_person_of_several_tenants_has_to_name_one() {
 
 #[tokio::test]
 async fn a_hash_under_an_earlier_pepper_is_made_anew_at_login() {
-    let f = Fixture::new();
+    let f = Fixture::new().await;
     let (_, user) = f.member("ada@example.org").await;
     let old = pool_with("1:yesterday")
         .hash(PASSWORD.into(), Familiarity::Familiar)

@@ -38,7 +38,8 @@ CREATE TABLE messages (
     -- The stems, and one word that no text holds: whose message it is. The index finds the messages of one person that hold
     -- a word without meeting those of others. A vector has at most a megabyte, so a longer text is searched by its beginning.
     search tsvector NOT NULL GENERATED ALWAYS AS (
-        to_tsvector('english', left(content, 100000)) || array_to_tsvector(ARRAY[tenant_id::text || owner_id::text])
+        to_tsvector('english', left(content, 100000))
+        || array_to_tsvector(ARRAY[replace(tenant_id::text || owner_id::text, '-', '')])
     ) STORED,
     PRIMARY KEY (tenant_id, conversation_id, position)
 );

@@ -38,7 +38,7 @@ CREATE TABLE messages (
     PRIMARY KEY (tenant_id, conversation_id, position)
 ) STRICT, WITHOUT ROWID;
 
--- The words of the messages, kept by the triggers. `scope` holds two words that say whose message it is and of which
+-- The words of the messages, written with them. `scope` holds two words of its own, whose message it is and of which
 -- conversation: the index finds those of one person, or of one conversation, without meeting others.
 CREATE VIRTUAL TABLE message_search USING fts5 (
     scope,
@@ -47,17 +47,6 @@ CREATE VIRTUAL TABLE message_search USING fts5 (
     position UNINDEXED,
     tokenize = 'porter unicode61'
 );
-CREATE TRIGGER tr_messages_search AFTER INSERT ON messages BEGIN
-    INSERT INTO message_search (scope, content, conversation_id, position) VALUES (
-        hex(new.tenant_id) || hex(new.owner_id) || ' ' || hex(new.tenant_id) || hex(new.conversation_id),
-        new.content,
-        new.conversation_id,
-        new.position
-    );
-END;
-CREATE TRIGGER tr_conversations_search AFTER DELETE ON conversations BEGIN
-    DELETE FROM message_search WHERE message_search MATCH 'scope : ' || hex(old.tenant_id) || hex(old.id);
-END;
 
 -- One turn of a hosted agent. A run without an end is live.
 CREATE TABLE runs (

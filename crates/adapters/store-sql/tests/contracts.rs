@@ -1,0 +1,55 @@
+//! What the domain crates ask of their stores, on both engines.
+
+use std::sync::Arc;
+
+use chancery_accounts::contract::Harness;
+use chancery_store_sql::{Database, SqlAccounts, SqlOutbox};
+
+/// Every contract, run on databases that `$fresh` makes.
+macro_rules! contracts {
+    ($engine:ident, $fresh:ident) => {
+        mod $engine {
+            mod outbox {
+                use crate::support::$fresh;
+                use chancery_store_sql::SqlOutbox;
+
+                chancery_events::outbox_store_contract!(async {
+                    SqlOutbox::new($fresh().await.until_the_test_ends())
+                });
+            }
+
+            mod audit {
+                use crate::support::$fresh;
+                use chancery_store_sql::SqlAudit;
+
+                chancery_audit::audit_store_contract!(async { SqlAudit::new($fresh().await.until_the_test_ends()) });
+            }
+
+            mod account_system {
+                use crate::{contracts::accounts, support::$fresh};
+
+                chancery_accounts::account_system_store_contract!(async {
+                    accounts($fresh().await.until_the_test_ends())
+                });
+            }
+
+            mod members {
+                use crate::{contracts::accounts, support::$fresh};
+
+                chancery_accounts::member_store_contract!(async { accounts($fresh().await.until_the_test_ends()) });
+            }
+        }
+    };
+}
+
+contracts!(sqlite, fresh_sqlite);
+contracts!(postgres, fresh_postgres);
+
+fn accounts(database: Database) -> Harness {
+    let people = Arc::new(SqlAccounts::new(database.clone()));
+    Harness {
+        system: people.clone(),
+        members: people,
+        outbox: Arc::new(SqlOutbox::new(database)),
+    }
+}

@@ -1,0 +1,13 @@
+//! The store against real databases: one program, so that it is linked once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests are assertions, their helpers too"
+)]
+
+mod contracts;
+mod migrations;
+mod schema_parity;
+mod support;
+mod writers;

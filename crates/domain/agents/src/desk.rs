@@ -1,0 +1,217 @@
+//! Where a run works: everything it waits for, it waits for here, so that it can be stopped, keeps its lease and has an end.
+
+use std::{future::Future, time::Duration};
+
+use chancery_ambient::Ambient;
+use tokio::sync::watch;
+
+use crate::{
+    Item, ItemPlace, ItemStatus, ItemType, What,
+    log_writer::{LogWriter, Lost},
+};
+
+/// Why a run stops before its agent is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Its owner asked.
+    Cancelled,
+    /// The server is going down.
+    Shutdown,
+    /// It took too long.
+    TimedOut,
+    /// It is somebody else's now.
+    Lost,
+}
+
+impl From<Lost> for Stop {
+    fn from(Lost: Lost) -> Self {
+        Self::Lost
+    }
+}
+
+/// What others tell a live run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Go on.
+    Work,
+    /// Stop: the owner asked.
+    Cancel,
+    /// Stop: the server is going down.
+    Shutdown,
+}
+
+pub(crate) struct Desk {
+    pub(crate) log: LogWriter,
+    ambient: Ambient,
+    orders: watch::Receiver<Order>,
+    ends: Duration,
+    open: Option<(ItemPlace, ItemType)>,
+    next_item: u32,
+    text: String,
+    refusal: String,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        log: LogWriter,
+        ambient: Ambient,
+        orders: watch::Receiver<Order>,
+        limit: Duration,
+    ) -> Self {
+        let ends = ambient.clock.monotonic() + limit;
+        Self {
+            log,
+            ambient,
+            orders,
+            ends,
+            open: None,
+            next_item: 0,
+            text: String::new(),
+            refusal: String::new(),
+        }
+    }
+
+    /// Waits for `work`, at most until the run's end; writes the log when that is due and listens to orders meanwhile.
+    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            self.obey()?;
+            let left = self.ends.saturating_sub(self.ambient.clock.monotonic());
+            if left.is_zero() {
+                return Err(Stop::TimedOut);
+            }
+            let pause = self.log.due_in().min(left);
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                // A sender that is gone gives no more orders; the run goes on.
+                Ok(()) = self.orders.changed() => {}
+                () = self.ambient.clock.sleep(pause) => {
+                    if self.log.due_in().is_zero() {
+                        self.log.flush().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&self) -> Result<(), Stop> {
+        match *self.orders.borrow() {
+            Order::Cancel => Err(Stop::Cancelled),
+            Order::Shutdown => Err(Stop::Shutdown),
+            Order::Work if self.log.cancel_requested() => Err(Stop::Cancelled),
+            Order::Work => Ok(()),
+        }
+    }
+
+    /// A piece of the answer.
+    pub(crate) async fn say(&mut self, delta: String) -> Result<(), Stop> {
+        if self.open.is_none() && !self.text.is_empty() {
+            self.text.push_str(crate::event::BETWEEN_MESSAGES);
+        }
+        let item = self.message_item().await?;
+        self.text.push_str(&delta);
+        Ok(self.log.emit(What::MessageDelta { item, delta }).await?)
+    }
+
+    /// A piece of a refusal.
+    pub(crate) async fn refuse(&mut self, delta: String) -> Result<(), Stop> {
+        let item = self.message_item().await?;
+        self.refusal.push_str(&delta);
+        Ok(self.log.emit(What::RefusalDelta { item, delta }).await?)
+    }
+
+    /// The open message is whole.
+    pub(crate) async fn end_message(&mut self) -> Result<(), Stop> {
+        let Some((place, item_type)) = self.open.take() else {
+            return Ok(());
+        };
+        if !self.refusal.is_empty() {
+            self.log
+                .emit(What::RefusalDone {
+                    item: place.clone(),
+                    text: self.refusal.clone(),
+                })
+                .await?;
+        }
+        let done = Item {
+            place,
+            item_type,
+            status: ItemStatus::Completed,
+        };
+        Ok(self.log.emit(What::ItemDone(done)).await?)
+    }
+
+    /// A new call, shown as in progress.
+    pub(crate) async fn begin_call(&mut self) -> Result<ItemPlace, Stop> {
+        let place = self.place("call");
+        let item = Item {
+            place: place.clone(),
+            item_type: ItemType::FunctionCall,
+            status: ItemStatus::InProgress,
+        };
+        self.log.emit(What::ItemAdded(item)).await?;
+        Ok(place)
+    }
+
+    /// The call is over.
+    pub(crate) async fn end_call(&mut self, place: ItemPlace) -> Result<(), Stop> {
+        let item = Item {
+            place,
+            item_type: ItemType::FunctionCall,
+            status: ItemStatus::Completed,
+        };
+        Ok(self.log.emit(What::ItemDone(item)).await?)
+    }
+
+    /// All text so far, in the form that is stored.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// All refusal so far.
+    pub(crate) fn refusal(&self) -> &str {
+        &self.refusal
+    }
+
+    /// What the run leaves: the log, the text, the refusal, and the events that close an item that was left open.
+    pub(crate) fn clear(mut self) -> (LogWriter, String, String, Vec<What>) {
+        let broken_off = self.open.take().map(|(place, item_type)| {
+            What::ItemDone(Item {
+                place,
+                item_type,
+                status: ItemStatus::Incomplete,
+            })
+        });
+        (
+            self.log,
+            self.text,
+            self.refusal,
+            broken_off.into_iter().collect(),
+        )
+    }
+
+    async fn message_item(&mut self) -> Result<ItemPlace, Stop> {
+        if let Some((place, _)) = &self.open {
+            return Ok(place.clone());
+        }
+        let place = self.place("message");
+        let item = Item {
+            place: place.clone(),
+            item_type: ItemType::Message,
+            status: ItemStatus::InProgress,
+        };
+        self.log.emit(What::ItemAdded(item)).await?;
+        self.open = Some((place.clone(), ItemType::Message));
+        Ok(place)
+    }
+
+    fn place(&mut self, kind: &str) -> ItemPlace {
+        let output_index = self.next_item;
+        self.next_item += 1;
+        ItemPlace {
+            output_index,
+            item_id: format!("{kind}_{output_index}"),
+        }
+    }
+}

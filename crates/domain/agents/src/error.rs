@@ -1,0 +1,42 @@
+//! Why a turn was not begun or read.
+
+use chancery_access::Denied;
+use chancery_ambient::Fault;
+use chancery_ids::RunId;
+
+/// Why a turn was not begun. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ChatRefused {
+    /// The caller may not chat.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The message is empty or larger than [`crate::LARGEST_MESSAGE`] bytes.
+    #[error("a message has 1 to {} bytes", crate::LARGEST_MESSAGE)]
+    MessageSize,
+    /// No hosted agent has this name.
+    #[error("there is no agent called {0}")]
+    UnknownAgent(String),
+    /// A run of this conversation is live: read or cancel it.
+    #[error("a run of this conversation is live")]
+    RunIsLive(RunId),
+    /// The server is going down.
+    #[error("the server is going down")]
+    ShuttingDown,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why events could not be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadRefused {
+    /// The caller may not read runs.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The reader was too slow; it may resume after the last event it got.
+    #[error("the reader was too slow")]
+    CutOff,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

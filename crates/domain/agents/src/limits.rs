@@ -1,0 +1,41 @@
+//! How far a run may go.
+
+use std::time::Duration;
+
+use chancery_tools::ToolLimits;
+
+/// Bounds of one run. A run that meets one ends as failed, with its text kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Turns of the model.
+    pub model_turns: u32,
+    /// Hand-offs.
+    pub handoffs: u32,
+    /// Calls of tools, hand-offs not counted.
+    pub tool_calls: u32,
+    /// From begin to end.
+    pub time: Duration,
+    /// Text of the answer, in bytes.
+    pub answer_bytes: usize,
+    /// Bounds of one call.
+    pub tool: ToolLimits,
+    /// Messages of the conversation that a model gets to see.
+    pub context_messages: u8,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            model_turns: 10,
+            handoffs: 5,
+            tool_calls: 20,
+            time: Duration::from_secs(300),
+            answer_bytes: 256 * 1024,
+            tool: ToolLimits::default(),
+            context_messages: 20,
+        }
+    }
+}
+
+/// The largest message of a person, in bytes.
+pub const LARGEST_MESSAGE: usize = 32 * 1024;

@@ -1,0 +1,114 @@
+//! Ending runs whose owner is gone.
+
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::{Event, EventKind};
+
+use crate::{
+    Answer, Finish, LEASE, LifecycleStatus, Run, RunEvent, RunFailure, RunService, RunStatus, Usage, What,
+    service::error_event,
+};
+
+/// Runs looked up at once.
+const BATCH: u16 = 50;
+/// Events of a log read at once.
+const PIECE: u16 = 1000;
+
+impl RunService {
+    /// Ends runs whose lease is over; how many. Safe to call on every replica at once.
+    #[tracing::instrument(name = "agents.recover_abandoned", skip_all)]
+    pub async fn recover_abandoned(&self) -> Result<usize, Fault> {
+        let now = self.parts.ambient.now();
+        self.recover_before(now).await
+    }
+
+    /// Ends every run that counts as live, leases or not; how many. For the start of the only process over a store, when
+    /// whoever held them is gone.
+    #[tracing::instrument(name = "agents.recover_all", skip_all)]
+    pub async fn recover_all(&self) -> Result<usize, Fault> {
+        self.recover_before(Timestamp::FAR_FUTURE).await
+    }
+
+    async fn recover_before(&self, leases_before: Timestamp) -> Result<usize, Fault> {
+        let mut ended = 0;
+        loop {
+            let abandoned = self.parts.abandoned.list_abandoned(leases_before, BATCH).await?;
+            let before = ended;
+            for run in &abandoned {
+                ended += usize::from(self.recover_one(run, leases_before).await?);
+            }
+            // Nothing more, or others are at the rest.
+            if abandoned.len() < usize::from(BATCH) || ended == before {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Ends an abandoned run as failed, with the answer that its log adds up to. Whoever else tries at the same time finds it
+    /// taken; `false` then.
+    pub(crate) async fn recover_one(&self, run: &Run, lease_before: Timestamp) -> Result<bool, Fault> {
+        let parts = &*self.parts;
+        let now = parts.ambient.now();
+        let Some(run) = parts
+            .runs
+            .take_over(run.tenant, run.id, lease_before, now.plus(LEASE))
+            .await?
+        else {
+            return Ok(false);
+        };
+        let events = self.whole_log(&run).await?;
+        let text = crate::event::answer_of(&events);
+        let failure = RunFailure::by_server(
+            "run_abandoned",
+            "the server that worked on this ended before it was done",
+            true,
+        );
+        let lifecycle = What::Lifecycle {
+            status: LifecycleStatus::Failed,
+            reason: Some(failure.code.clone()),
+        };
+        let agent = Some(run.active_agent.clone());
+        // Above everything that anybody may have seen.
+        let first = run.ids_until.max(events.last().map_or(0, |last| last.id)) + 1;
+        let last = [lifecycle, error_event(&failure)];
+        let events = (first..).zip(last).map(|(id, what)| RunEvent {
+            id,
+            at: now,
+            agent: agent.clone(),
+            what,
+        });
+        let finish = Finish {
+            events: events.collect(),
+            status: RunStatus::Failed,
+            answer: (!text.is_empty()).then(|| Answer {
+                id: parts.ambient.new_id(),
+                text,
+            }),
+            active_agent: run.active_agent.clone(),
+            usage: Usage::default(),
+            at: now,
+        };
+        let failed = Event::new(
+            &parts.ambient,
+            run.tenant,
+            EventKind::RunFailed,
+            run.id.to_string(),
+        );
+        let announced = [failed.with("reason", failure.code)];
+        parts
+            .runs
+            .finish(run.tenant, run.id, run.epoch, &finish, &announced)
+            .await
+    }
+
+    async fn whole_log(&self, run: &Run) -> Result<Vec<RunEvent>, Fault> {
+        let mut events: Vec<RunEvent> = Vec::new();
+        loop {
+            let after = events.last().map_or(0, |last| last.id);
+            let piece = self.parts.runs.read_log(run.tenant, run.id, after, PIECE).await?;
+            if piece.is_empty() {
+                return Ok(events);
+            }
+            events.extend(piece);
+        }
+    }
+}

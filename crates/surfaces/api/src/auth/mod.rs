@@ -1,0 +1,117 @@
+//! `/auth`: logging in, staying logged in, logging out.
+
+mod me;
+mod problem;
+mod wire;
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header,
+    post,
+    web::Data,
+};
+use chancery_accounts::{LoggedIn, LoginRequest};
+
+use crate::{
+    body::Body,
+    caller::Caller,
+    envelope::SuccessResponse,
+    problem::{Failure, Private, WithBody},
+    state::{Api, run},
+};
+use me::MeAnswer;
+use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
+
+/// Logs a person in.
+///
+/// Until the password is known to be right every refusal is the same 401.
+#[utoipa::path(
+    tag = "auth",
+    request_body = LoginBody,
+    responses((status = 200, description = "A pair of tokens", body = TokenAnswer), WithBody, Private),
+)]
+#[post("/auth/token")]
+pub(crate) async fn log_in(api: Data<Api>, login: Body<LoginBody>) -> Result<HttpResponse, Failure> {
+    let login = login.0;
+    let logged_in = run(&api, |api| async move {
+        let request = LoginRequest {
+            email: &login.email,
+            password: login.password,
+            tenant: login.tenant,
+            device: login.device,
+        };
+        api.accounts.log_in(request).await
+    });
+    Ok(tokens(logged_in.await?))
+}
+
+/// Exchanges a refresh token for the next pair.
+///
+/// The same request sent again within a few seconds, because its answer was lost, gets the same refresh token. An old token
+/// used later than that ends the session.
+#[utoipa::path(
+    tag = "auth",
+    request_body = RefreshBody,
+    responses((status = 200, description = "The next pair", body = TokenAnswer), WithBody, Private),
+)]
+#[post("/auth/refresh")]
+pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Result<HttpResponse, Failure> {
+    let refresh = refresh.0;
+    let logged_in = run(&api, |api| async move {
+        api.accounts.refresh(&refresh.token, refresh.device.as_deref()).await
+    });
+    Ok(tokens(logged_in.await?))
+}
+
+/// Shows the caller.
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 200, description = "The caller", body = SuccessResponse<MeAnswer>), Private),
+    security(("bearer" = [])),
+)]
+#[get("/auth/me")]
+pub(crate) async fn me(
+    api: Data<Api>,
+    Caller(caller): Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let session = caller.session;
+    let found = run(&api, |api| async move { api.accounts.me(&caller).await });
+    let answer = MeAnswer::new(found.await?, session, me::claims_of(request.headers()));
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(SuccessResponse::new("User information retrieved successfully", answer)))
+}
+
+/// Ends the session of a refresh token, which may have expired.
+#[utoipa::path(
+    tag = "auth",
+    request_body = LogoutBody,
+    responses(
+        (status = 200, description = "The session has ended", body = SuccessResponse<LogoutAnswer>),
+        WithBody,
+        Private,
+    ),
+    security(("bearer" = [])),
+)]
+#[post("/auth/logout")]
+pub(crate) async fn log_out(
+    api: Data<Api>,
+    Caller(caller): Caller,
+    token: Body<LogoutBody>,
+) -> Result<HttpResponse, Failure> {
+    let token = token.0;
+    let ended = run(&api, |api| async move { api.accounts.log_out(&token, &caller).await });
+    let answer = LogoutAnswer { revoked: ended.await? };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(SuccessResponse::new("Logged out.", answer)))
+}
+
+/// RFC 6749 section 5.1: no cache keeps tokens.
+fn tokens(logged_in: LoggedIn) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .json(TokenAnswer::from(logged_in))
+}

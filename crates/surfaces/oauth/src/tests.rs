@@ -1,0 +1,189 @@
+//! The surface over a real key service.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    App,
+    body::to_bytes,
+    dev::ServiceResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderMap},
+    },
+    test::{TestRequest, call_service, init_service},
+};
+use chancery_ambient::Ambient;
+use chancery_auth_keys::{KeyService, KeySettings, contract::MemoryKeyStore};
+use chancery_jose::Algorithm;
+use serde_json::{Value, json};
+use utoipa_actix_web::AppExt;
+
+use crate::{OAuth, configure};
+
+const JWKS: &str = "/.well-known/jwks.json";
+
+async fn oauth() -> OAuth {
+    let settings = KeySettings {
+        jwks_max_age: Duration::from_mins(5),
+        longest_life: Duration::from_mins(15),
+        algorithm: Algorithm::EdDsa,
+    };
+    let keys = KeyService::open(Arc::new(MemoryKeyStore::default()), settings, Ambient::system())
+        .await
+        .unwrap();
+    OAuth {
+        keys: Arc::new(keys),
+        issuer: "https://auth.example".to_owned(),
+        public_url: "https://chancery.example".to_owned(),
+    }
+}
+
+async fn send(oauth: &OAuth, request: TestRequest) -> ServiceResponse {
+    let app = App::new()
+        .into_utoipa_app()
+        .configure(configure(oauth.clone()))
+        .into_app();
+    call_service(&init_service(app).await, request.to_request()).await
+}
+
+async fn text(response: ServiceResponse) -> String {
+    String::from_utf8(to_bytes(response.into_body()).await.unwrap().to_vec()).unwrap()
+}
+
+fn get(headers: &HeaderMap, name: header::HeaderName) -> String {
+    headers.get(name).unwrap().to_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn both_addresses_give_the_same_public_keys() {
+    let oauth = oauth().await;
+    let one = text(send(&oauth, TestRequest::get().uri(JWKS)).await).await;
+    let other = text(send(&oauth, TestRequest::get().uri("/.well-known/jwks")).await).await;
+    assert_eq!(one, other);
+    let keys: Value = serde_json::from_str(&one).unwrap();
+    let keys = keys["keys"].as_array().unwrap();
+    assert!(
+        !keys.is_empty()
+            && keys
+                .iter()
+                .all(|key| key["kty"] == "OKP" && key.get("d").is_none()),
+        "{one}"
+    );
+}
+
+#[actix_web::test]
+async fn a_cache_is_told_what_it_needs_on_200_and_on_304() {
+    let oauth = oauth().await;
+    let full = send(&oauth, TestRequest::get().uri(JWKS)).await;
+    let tag = get(full.headers(), header::ETAG);
+    let known = send(
+        &oauth,
+        TestRequest::get()
+            .uri(JWKS)
+            .insert_header((header::IF_NONE_MATCH, tag.as_str())),
+    )
+    .await;
+    assert_eq!(
+        (full.status(), known.status()),
+        (StatusCode::OK, StatusCode::NOT_MODIFIED)
+    );
+    for response in [&full, &known] {
+        let headers = response.headers();
+        assert_eq!(get(headers, header::ETAG), tag);
+        assert_eq!(get(headers, header::CACHE_CONTROL), "public, max-age=300");
+        assert_eq!(get(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+        assert!(get(headers, header::LAST_MODIFIED).ends_with(" GMT"));
+    }
+    assert_eq!(text(known).await, "");
+}
+
+#[actix_web::test]
+async fn tags_in_lists_over_several_lines_weak_or_any_are_understood() {
+    let oauth = oauth().await;
+    let tag = get(
+        send(&oauth, TestRequest::get().uri(JWKS)).await.headers(),
+        header::ETAG,
+    );
+    for known in [format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+        let request = TestRequest::get()
+            .uri(JWKS)
+            .insert_header((header::IF_NONE_MATCH, known.as_str()));
+        assert_eq!(
+            send(&oauth, request).await.status(),
+            StatusCode::NOT_MODIFIED,
+            "{known}"
+        );
+    }
+    let two_lines = TestRequest::get()
+        .uri(JWKS)
+        .append_header((header::IF_NONE_MATCH, "\"x\""))
+        .append_header((header::IF_NONE_MATCH, tag.as_str()));
+    assert_eq!(send(&oauth, two_lines).await.status(), StatusCode::NOT_MODIFIED);
+    let other = TestRequest::get()
+        .uri(JWKS)
+        .insert_header((header::IF_NONE_MATCH, "\"x\""));
+    assert_eq!(send(&oauth, other).await.status(), StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_date_counts_only_where_there_is_no_tag() {
+    let oauth = oauth().await;
+    let changed = get(
+        send(&oauth, TestRequest::get().uri(JWKS)).await.headers(),
+        header::LAST_MODIFIED,
+    );
+    let since = |date: &str| {
+        TestRequest::get()
+            .uri(JWKS)
+            .insert_header((header::IF_MODIFIED_SINCE, date))
+    };
+    assert_eq!(
+        send(&oauth, since(&changed)).await.status(),
+        StatusCode::NOT_MODIFIED
+    );
+    for stale in ["Thu, 01 Jan 1970 00:00:00 GMT", "no date"] {
+        assert_eq!(
+            send(&oauth, since(stale)).await.status(),
+            StatusCode::OK,
+            "{stale}"
+        );
+    }
+    let both = since(&changed).insert_header((header::IF_NONE_MATCH, "\"x\""));
+    assert_eq!(send(&oauth, both).await.status(), StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn the_tag_changes_with_the_keys() {
+    let oauth = oauth().await;
+    let before = send(&oauth, TestRequest::get().uri(JWKS)).await;
+    let tag = get(before.headers(), header::ETAG);
+    let keys: Value = serde_json::from_str(&text(before).await).unwrap();
+    oauth
+        .keys
+        .compromise(keys["keys"][0]["kid"].as_str().unwrap())
+        .await
+        .unwrap();
+    let known = TestRequest::get()
+        .uri(JWKS)
+        .insert_header((header::IF_NONE_MATCH, tag.as_str()));
+    assert_eq!(send(&oauth, known).await.status(), StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn metadata_names_our_own_address_whatever_host_is_asked() {
+    let request = TestRequest::get()
+        .uri("/.well-known/oauth-authorization-server")
+        .insert_header((header::HOST, "evil.example"))
+        .insert_header(("x-forwarded-host", "evil.example"));
+    let metadata = text(send(&oauth().await, request).await).await;
+    assert!(!metadata.contains("evil"), "{metadata}");
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    assert_eq!(metadata["issuer"], "https://auth.example");
+    assert_eq!(
+        metadata["jwks_uri"],
+        "https://chancery.example/.well-known/jwks.json"
+    );
+    assert_eq!(metadata["response_types_supported"], json!([]));
+    assert_eq!(metadata["grant_types_supported"], json!([]));
+    assert!(metadata.get("token_endpoint").is_none());
+}
