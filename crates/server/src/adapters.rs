@@ -1,9 +1,9 @@
 //! Builds every adapter from the settings and hands it to the domain services. The only file that names an adapter.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc};
 
 use chancery_accounts::{AccountService, HashPool, PasswordPeppers};
-use chancery_agents::{AgentCatalogue, FlushPolicy, Model, RunParts, RunService, RunSettings, SearchConversations};
+use chancery_agents::{FlushPolicy, Model, RunLimits, RunParts, RunService, RunSettings, SearchConversations};
 use chancery_ambient::{Ambient, Fault, TokioTasks};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySettings};
@@ -11,6 +11,7 @@ use chancery_cache_redis::Redis;
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
 use chancery_in_process::InProcessFanOut;
+use chancery_jose::Algorithm;
 use chancery_key_files::KeyFiles;
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
@@ -20,6 +21,7 @@ use chancery_store_sql::{
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, ToolCatalogue};
+use chancery_tools_web::WebSearch;
 use secrecy::ExposeSecret;
 
 use crate::{
@@ -48,17 +50,30 @@ pub async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
         ambient.clone(),
     ));
     let people = Arc::new(SqlAccounts::new(database.clone()));
-    let hashes = HashPool::start(PasswordPeppers::parse(&config.auth.password_pepper)?, &ambient)?;
+    let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
+    let hashes = Arc::new(HashPool::start(peppers, HashPool::usual_threads(), ambient.clone())?);
     let accounts =
         Arc::new(AccountService::new(people.clone(), people, tokens.clone(), hashes, ambient.clone()));
     let threads = Arc::new(SqlConversations::new(database.clone()));
     let tools = Arc::new(ToolCatalogue::new([
         Arc::new(GetCurrentTime::new(ambient.clock.clone())) as Arc<dyn chancery_tools::Tool>,
-        Arc::new(SearchConversations::new(threads.clone())),
-        Arc::new(WebSearch::new(config.model.tavily_key.clone())),
+        Arc::new(SearchConversations::new(threads.clone(), Arc::new(tasks.clone()))),
+        Arc::new(web_search(config)?),
     ])?);
     let agents = Arc::new(catalog::load(config.model.catalog_dir.as_deref(), &tools)?);
-    let runs = runs(config, &ambient, &database, &tasks, threads.clone(), outbox.clone(), &agents, &tools)?;
+    let stored_runs = Arc::new(SqlRuns::new(database.clone()));
+    let parts = RunParts {
+        runs: stored_runs.clone(),
+        abandoned: stored_runs,
+        fan_out: Arc::new(InProcessFanOut::default()),
+        threads: threads.clone(),
+        model: model(config, &ambient)?,
+        agents: agents.clone(),
+        tools: tools.clone(),
+        tasks: Arc::new(tasks.clone()),
+        ambient: ambient.clone(),
+    };
+    let runs = Arc::new(RunService::new(parts, run_settings(config)));
     let trail = Arc::new(AuditTrail::new(Arc::new(SqlAudit::new(database.clone()))));
     let readiness = Readiness {
         database: database.clone(),
@@ -83,6 +98,47 @@ pub async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
     })
 }
 
+fn token_settings(config: &Config) -> Result<TokenSettings, Failure> {
+    let auth = &config.auth;
+    Ok(TokenSettings {
+        issuer: auth.issuer.clone(),
+        audiences: auth.audiences.clone(),
+        access_life: auth.access_life,
+        refresh_life: auth.refresh_life,
+        session_max: auth.session_max,
+        grace: auth.grace,
+        peppers: Peppers::parse(&auth.refresh_pepper)?,
+    })
+}
+
+fn model(config: &Config, ambient: &Ambient) -> Result<Arc<dyn Model>, Failure> {
+    let Some(endpoint) = &config.model.openai else {
+        let words = config.model.offline_words_per_second;
+        return Ok(Arc::new(OfflineModel::new(words, ambient.clock.clone())));
+    };
+    let settings = OpenAiSettings {
+        api_key: endpoint.api_key.clone(),
+        api: if endpoint.chat_completions { Api::ChatCompletions } else { Api::Responses },
+        model_override: endpoint.model.clone(),
+        connect_timeout: endpoint.connect_timeout,
+        idle_timeout: endpoint.idle_timeout,
+        ..OpenAiSettings::at(endpoint.base_url.clone())
+    };
+    Ok(Arc::new(OpenAiModel::new(settings, ambient.clone())?))
+}
+
+fn web_search(config: &Config) -> Result<WebSearch, Failure> {
+    match &config.model.tavily_key {
+        None => Ok(WebSearch::not_configured()),
+        Some(key) => Ok(WebSearch::with_tavily(key.clone(), &"https://api.tavily.com".parse()?)?),
+    }
+}
+
+fn run_settings(config: &Config) -> RunSettings {
+    let flush = if config.storage.postgres { FlushPolicy::AfterReaders } else { FlushPolicy::BeforeReaders };
+    RunSettings { flush, limits: RunLimits { time: config.model.run_timeout, ..RunLimits::default() } }
+}
+
 /// Opens the pools. Nothing is asked of the database yet.
 pub fn database(config: &Config) -> Result<Database, Failure> {
     let url = DatabaseUrl::parse(config.storage.database_url.expose_secret())?;
@@ -105,7 +161,8 @@ fn key_store(config: &Config) -> Arc<KeyFiles> {
 }
 
 fn key_settings(config: &Config) -> KeySettings {
-    KeySettings { jwks_max_age: config.auth.jwks_max_age, longest_life: config.auth.access_life }
+    let algorithm = if config.auth.exact_algorithm_name { Algorithm::Ed25519 } else { Algorithm::EdDsa };
+    KeySettings { jwks_max_age: config.auth.jwks_max_age, longest_life: config.auth.access_life, algorithm }
 }
 
 /// Brings the schema up to date where that is allowed, else refuses one that is not ours.

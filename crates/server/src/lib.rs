@@ -4,6 +4,7 @@ pub mod cli;
 
 mod adapters;
 mod app;
+mod catalog;
 mod config;
 mod doctor;
 mod edge;

@@ -17,10 +17,7 @@ CREATE TABLE conversations (
     PRIMARY KEY (tenant_id, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX uq_conversations_key ON conversations (tenant_id, owner_id, key);
-CREATE INDEX ix_conversations_list ON conversations (
-    tenant_id, owner_id, updated_at DESC, id DESC,
-    key, display_name, agent_entrypoint, active_agent, message_count, last_message_preview, created_at
-);
+CREATE INDEX ix_conversations_list ON conversations (tenant_id, owner_id, updated_at DESC, id DESC);
 
 -- What was said. Positions count from 0 without gaps.
 CREATE TABLE messages (

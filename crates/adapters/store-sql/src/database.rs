@@ -170,7 +170,7 @@ mod tests {
     use diesel::prelude::*;
     use diesel_async::RunQueryDsl;
 
-    use super::{Database, DatabaseSettings, Engine, read, transaction, write_one};
+    use super::{Database, DatabaseSettings, Engine};
     use crate::{DatabaseUrl, Migrator, OpenError, fault::Undone, schema::events::outbox};
 
     async fn migrated(folder: &tempfile::TempDir, settings: &DatabaseSettings) -> Database {

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use chancery_accounts::contract::Harness;
-use chancery_store_sql::{Database, SqlAccounts, SqlOutbox};
+use chancery_ambient::Ambient;
+use chancery_ids::TenantId;
+use chancery_store_sql::{Database, SqlAccounts, SqlOutbox, SqlRefreshFamilies};
+use chancery_tokens::RefreshFamilySystemStore;
+
+use crate::support::Fresh;
 
 /// Every contract, run on databases that `$fresh` makes.
 macro_rules! contracts {
@@ -38,6 +43,12 @@ macro_rules! contracts {
 
                 chancery_accounts::member_store_contract!(async { accounts($fresh().await.until_the_test_ends()) });
             }
+
+            mod refresh_families {
+                use crate::{contracts::families, support::$fresh};
+
+                chancery_tokens::refresh_family_system_store_contract!(async { families($fresh().await) });
+            }
         }
     };
 }
@@ -52,4 +63,9 @@ fn accounts(database: Database) -> Harness {
         members: people,
         outbox: Arc::new(SqlOutbox::new(database)),
     }
+}
+
+fn families(fresh: Fresh) -> (Arc<dyn RefreshFamilySystemStore>, TenantId, Fresh) {
+    let families = Arc::new(SqlRefreshFamilies::new(fresh.database()));
+    (families, Ambient::system().new_id(), fresh)
 }

@@ -89,8 +89,8 @@ async fn write(database: Database, writers: usize) {
 }
 
 async fn waiting(database: Database) -> usize {
-    let events = SqlOutbox::new(database).claim(Ambient::system().now(), Duration::from_mins(1), u16::MAX);
-    events.await.unwrap().len()
+    let outbox = SqlOutbox::new(database);
+    outbox.claim(Ambient::system().now(), Duration::from_mins(1), u16::MAX).await.unwrap().len()
 }
 
 /// Four workers take what is there, a batch at a time: everything comes to exactly one of them.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod agent;
 mod catalogue;
 mod desk;
 mod error;
@@ -17,7 +18,8 @@ mod service;
 mod tool_call;
 mod turn;
 
-pub use catalogue::{AgentCatalogue, CatalogueErrors, Handoff, HandoffContext, HostedAgent};
+pub use agent::{Bundle, HandOff, HandOffContext, HostedAgent};
+pub use catalogue::{AgentCatalogue, AgentFault, AgentsRefused};
 pub use error::{ChatRefused, ReadRefused};
 pub use event::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,

@@ -29,7 +29,7 @@ impl Default for RunLimits {
             model_turns: 10,
             handoffs: 5,
             tool_calls: 20,
-            time: Duration::from_secs(300),
+            time: Duration::from_mins(5),
             answer_bytes: 256 * 1024,
             tool: ToolLimits::default(),
             context_messages: 20,

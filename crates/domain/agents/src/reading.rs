@@ -157,7 +157,8 @@ impl RunReader {
                     self.queue.extend(std::mem::take(kept));
                     self.source = live.take().map_or(Source::Polling, Source::Live);
                     // Somebody resumed behind the end of a run that is over: there is nothing more.
-                    self.ended = self.queue.is_empty() && is_over(&self.service, self.tenant, self.run, self.last).await?;
+                    self.ended = self.queue.is_empty()
+                        && is_over(&self.service, self.tenant, self.run, self.last).await?;
                 } else {
                     self.queue.extend(piece);
                 }
@@ -181,7 +182,6 @@ impl RunReader {
         }
         Ok(())
     }
-
 }
 
 /// Whether the event that was read last is a terminal one. A free function: a reader cannot be shared over an await.
@@ -213,10 +213,10 @@ struct ConversationReader {
 impl ConversationReader {
     async fn next(&mut self) -> Result<Option<(Arc<Run>, RunEvent)>, ReadRefused> {
         loop {
-            if let Some((run, events)) = &mut self.current {
-                if let Some(event) = events.next().await {
+            if let Some((run, events)) = &mut self.current
+                && let Some(event) = events.next().await
+            {
                     return Ok(Some((run.clone(), event?)));
-                }
             }
             let store = &self.service.parts.runs;
             let next = store

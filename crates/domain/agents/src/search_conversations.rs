@@ -37,7 +37,11 @@ impl SearchConversations {
             }),
             scope: Some(Scope::CONVERSATIONS_READ),
         };
-        Self { spec, conversations, tasks }
+        Self {
+            spec,
+            conversations,
+            tasks,
+        }
     }
 }
 
@@ -55,18 +59,25 @@ impl Tool for SearchConversations {
         let query = arguments.get("query").and_then(Value::as_str).unwrap_or_default();
         let query =
             SearchQuery::parse(query).map_err(|error| ToolError::InvalidArguments(error.to_string()))?;
-        let owner = caller.require_person().map_err(|denied| ToolError::Failed(denied.to_string()))?;
+        let owner = caller
+            .require_person()
+            .map_err(|denied| ToolError::Failed(denied.to_string()))?;
         let (store, tenant) = (self.conversations.clone(), caller.tenant);
         let search = async move {
             let limit = Limit::new(HITS).unwrap_or(Limit::LARGEST);
             let all = ListFilter::default();
-            store.search(tenant, owner, query.as_str(), &all, None, limit).await
+            store
+                .search(tenant, owner, query.as_str(), &all, None, limit)
+                .await
         };
-        let found = run_on(&*self.tasks, search).await.and_then(|found| found).map_err(|fault| {
-            let source = std::error::Error::source(&fault).map(ToString::to_string);
-            tracing::warn!(source, "search_conversations failed: {fault}");
-            ToolError::Failed("the search failed".to_owned())
-        })?;
+        let found = run_on(&*self.tasks, search)
+            .await
+            .and_then(|found| found)
+            .map_err(|fault| {
+                let source = std::error::Error::source(&fault).map(ToString::to_string);
+                tracing::warn!(source, "search_conversations failed: {fault}");
+                ToolError::Failed("the search failed".to_owned())
+            })?;
         if found.items.is_empty() {
             return Ok(ToolOutput("No earlier conversation matches.".to_owned()));
         }

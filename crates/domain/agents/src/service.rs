@@ -67,7 +67,7 @@ pub struct StartChat {
     pub conversation_key: Option<ConversationKey>,
     /// What the person says: 1 to [`LARGEST_MESSAGE`] bytes.
     pub text: String,
-    /// The agent addressed; [`AgentCatalogue::ENTRY`] when absent.
+    /// The agent addressed; [`AgentCatalogue::DEFAULT`] when absent.
     pub agent: Option<String>,
 }
 
@@ -135,7 +135,7 @@ impl RunService {
         if chat.text.is_empty() || chat.text.len() > LARGEST_MESSAGE {
             return Err(ChatRefused::MessageSize);
         }
-        let wanted = chat.agent.as_deref().unwrap_or(AgentCatalogue::ENTRY);
+        let wanted = chat.agent.as_deref().unwrap_or(AgentCatalogue::DEFAULT);
         let agent = self.parts.agents.find(wanted);
         let agent = agent
             .ok_or_else(|| ChatRefused::UnknownAgent(wanted.to_owned()))?

@@ -24,6 +24,7 @@ impl Toolbox<'_> {
     /// What the model may call on behalf of this agent.
     pub(crate) fn offered_to(&self, agent: &HostedAgent) -> Vec<ModelTool> {
         let specs = agent
+            .bundle
             .tools
             .iter()
             .filter_map(|name| self.tools.find(name))
@@ -69,10 +70,10 @@ impl Toolbox<'_> {
         call: &ToolCall,
     ) -> Result<Result<String, ToolError>, Stop> {
         let tool = match self.tools.find(&call.name) {
-            Some(tool) if agent.tools.contains(&call.name) => tool.clone(),
+            Some(tool) if agent.has_tool(&call.name) => tool.clone(),
             Some(_) | None => return Ok(Err(self.refuse(agent, call, "outside the agent's bundle"))),
         };
-        let wanted = tool.spec().scope.iter().chain(&agent.tools_scope);
+        let wanted = tool.spec().scope.iter().chain(&agent.bundle.scope);
         if wanted.cloned().any(|scope| !self.caller.scopes.allows(scope)) {
             return Ok(Err(self.refuse(agent, call, "above the caller's scopes")));
         }

@@ -9,7 +9,7 @@ use chancery_tools::ToolCatalogue;
 use futures::StreamExt;
 
 use crate::{
-    AgentCatalogue, ErrorSource, Handoff, HandoffContext, HostedAgent, Model, ModelError, ModelEvent,
+    AgentCatalogue, ErrorSource, HandOff, HandOffContext, HostedAgent, Model, ModelError, ModelEvent,
     ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, Usage, What,
     desk::{Desk, Stop},
     tool_call::Toolbox,
@@ -152,9 +152,9 @@ impl<'a> Turn<'a> {
             if let Some(handoff) = next {
                 self.hand_off(desk, handoff).await?;
                 match handoff.context {
-                    HandoffContext::Full => {}
-                    HandoffContext::Fresh => input = vec![ModelInput::User(text.to_owned())],
-                    HandoffContext::LastTurn => {
+                    HandOffContext::Full => {}
+                    HandOffContext::Fresh => input = vec![ModelInput::User(text.to_owned())],
+                    HandOffContext::LastTurn => {
                         let last = last_turn(before);
                         input = [last, &[ModelInput::User(text.to_owned())]].concat();
                     }
@@ -208,7 +208,7 @@ impl<'a> Turn<'a> {
                 .find(&handoff.agent)
                 .map(|agent| agent.description.as_str());
             offered.push(ModelTool {
-                name: handoff.tool_name(),
+                name: HandOff::tool_name(&handoff.agent),
                 description: format!("Hands the conversation to {}: {}", handoff.agent, description.unwrap_or_default()),
                 parameters: serde_json::json!({"type": "object", "properties": {}, "additionalProperties": false}),
             });
@@ -221,7 +221,7 @@ impl<'a> Turn<'a> {
         &mut self,
         desk: &mut Desk,
         call: &ToolCall,
-        next: &mut Option<&'a Handoff>,
+        next: &mut Option<&'a HandOff>,
     ) -> Result<String, Broken> {
         let place = desk.begin_call().await?;
         let written = What::ToolArguments {
@@ -231,11 +231,7 @@ impl<'a> Turn<'a> {
             arguments: call.arguments.clone(),
         };
         desk.log.emit(written).await.map_err(Stop::from)?;
-        let handoff = self
-            .agent
-            .handoffs
-            .iter()
-            .find(|handoff| handoff.tool_name() == call.name);
+        let handoff = self.agent.handoff_by_tool(&call.name);
         let output = if let Some(handoff) = handoff {
             let (output, status) = if next.is_none() {
                 *next = Some(handoff);
@@ -265,7 +261,7 @@ impl<'a> Turn<'a> {
         Ok(output)
     }
 
-    async fn hand_off(&mut self, desk: &mut Desk, handoff: &'a Handoff) -> Result<(), Broken> {
+    async fn hand_off(&mut self, desk: &mut Desk, handoff: &'a HandOff) -> Result<(), Broken> {
         self.handoffs += 1;
         if self.handoffs > self.limits.handoffs {
             return Err(self.over("too_many_handoffs", "the agents handed off too often"));

@@ -11,7 +11,7 @@ use diesel::{
     pg::{Pg, PgValue},
     prelude::*,
     serialize::{self, IsNull, Output, ToSql},
-    sql_types::{Json, Text},
+    sql_types::{Json as JsonText, Text},
     sqlite::Sqlite,
 };
 
@@ -116,7 +116,7 @@ impl LogRow {
 
 /// The events of a flush as JSON. Kept as text on the way, so that writing and reading builds no tree of it.
 #[derive(Debug, AsExpression, FromSqlRow)]
-#[diesel(sql_type = Json)]
+#[diesel(sql_type = JsonText)]
 pub(super) struct StoredEvents(String);
 
 impl StoredEvents {
@@ -126,26 +126,26 @@ impl StoredEvents {
     }
 }
 
-impl ToSql<Json, Pg> for StoredEvents {
+impl ToSql<JsonText, Pg> for StoredEvents {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
     }
 }
 
-impl FromSql<Json, Pg> for StoredEvents {
+impl FromSql<JsonText, Pg> for StoredEvents {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
     }
 }
 
-impl ToSql<Json, Sqlite> for StoredEvents {
+impl ToSql<JsonText, Sqlite> for StoredEvents {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         ToSql::<Text, Sqlite>::to_sql(&self.0, out)
     }
 }
 
-impl FromSql<Json, Sqlite> for StoredEvents {
+impl FromSql<JsonText, Sqlite> for StoredEvents {
     fn from_sql(value: <Sqlite as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         <String as FromSql<Text, Sqlite>>::from_sql(value).map(Self)
     }

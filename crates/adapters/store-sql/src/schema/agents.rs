@@ -1,5 +1,7 @@
 //! Runs and their log.
 
+use super::conversations::conversations;
+
 diesel::table! {
     use diesel::sql_types::*;
     use crate::codec::{Instant, Json, Uuid};
@@ -24,15 +26,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    // The events are diesel's own `Json`, plain text on both engines: nothing looks inside.
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Json as JsonText, *};
     use crate::codec::Uuid;
     run_log (tenant_id, run_id, last_id) {
         tenant_id -> Uuid,
         run_id -> Uuid,
         last_id -> BigInt,
-        events -> Json,
+        events -> JsonText,
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(runs, run_log, super::conversations::conversations);
+diesel::allow_tables_to_appear_in_same_query!(runs, run_log, conversations);

@@ -3,9 +3,11 @@
 mod postgres;
 pub(crate) mod shape;
 
-use std::cell::RefCell;
+use std::{any::Any, cell::RefCell};
 
 use chancery_store_sql::{Database, DatabaseSettings, DatabaseUrl, Migrator};
+
+use postgres::OnServer;
 
 pub(crate) use postgres::connect;
 
@@ -16,11 +18,8 @@ pub(crate) struct Fresh {
     home: Home,
 }
 
-/// What keeps the database, and takes it away when dropped.
-enum Home {
-    Folder(tempfile::TempDir),
-    Server(postgres::Clone),
-}
+/// Takes the database away when it is dropped.
+type Home = Box<dyn Any>;
 
 /// A migrated SQLite file.
 pub(crate) async fn fresh_sqlite() -> Fresh {
@@ -41,7 +40,7 @@ pub(crate) fn empty_sqlite() -> Fresh {
     Fresh {
         database: open(&url),
         url,
-        home: Home::Folder(folder),
+        home: Box::new(folder),
     }
 }
 
@@ -50,12 +49,12 @@ pub(crate) async fn empty_postgres() -> Fresh {
     on_server(postgres::empty().await)
 }
 
-fn on_server(home: postgres::Clone) -> Fresh {
+fn on_server(home: OnServer) -> Fresh {
     let url = home.url().to_owned();
     Fresh {
         database: open(&url),
         url,
-        home: Home::Server(home),
+        home: Box::new(home),
     }
 }
 

@@ -27,14 +27,14 @@ const ABANDONED: Duration = Duration::from_mins(10);
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A database that is dropped with this.
-pub(crate) struct Clone {
+pub(crate) struct OnServer {
     server: String,
     url: String,
     name: String,
 }
 
 /// A database with the schema of the migrations.
-pub(crate) async fn clone_of_template() -> Clone {
+pub(crate) async fn clone_of_template() -> OnServer {
     let server = server();
     let mut admin = connect(&server).await;
     sweep(&mut admin).await;
@@ -46,7 +46,7 @@ pub(crate) async fn clone_of_template() -> Clone {
 }
 
 /// A database without tables.
-pub(crate) async fn empty() -> Clone {
+pub(crate) async fn empty() -> OnServer {
     let server = server();
     let mut admin = connect(&server).await;
     create(&mut admin, &server, "TEMPLATE template0 STRATEGY file_copy").await
@@ -57,13 +57,13 @@ pub(crate) async fn connect(url: &str) -> AsyncPgConnection {
     AsyncPgConnection::establish(url).await.unwrap_or_else(|error| panic!("Postgres for tests: {error}"))
 }
 
-impl Clone {
+impl OnServer {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 }
 
-impl Drop for Clone {
+impl Drop for OnServer {
     /// On a thread of its own: the test's runtime cannot be waited on here, and may be gone.
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
@@ -85,7 +85,7 @@ fn server() -> String {
     server.unwrap_or_else(|_| panic!("TEST_DATABASE_URL is not set: run cargo xtask test"))
 }
 
-async fn create(admin: &mut AsyncPgConnection, server: &str, from: &str) -> Clone {
+async fn create(admin: &mut AsyncPgConnection, server: &str, from: &str) -> OnServer {
     let name = format!(
         "{PREFIX}_{}_{}_{}",
         Ambient::system().now().unix_seconds(),
@@ -93,7 +93,7 @@ async fn create(admin: &mut AsyncPgConnection, server: &str, from: &str) -> Clon
         NEXT.fetch_add(1, Ordering::Relaxed)
     );
     admin.batch_execute(&format!("CREATE DATABASE {name} {from}")).await.unwrap();
-    Clone {
+    OnServer {
         server: server.to_owned(),
         url: url_of(server, &name),
         name,

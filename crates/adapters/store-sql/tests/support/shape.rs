@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
-    Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query,
+    Connection, QueryableByName, SqliteConnection, sql_query,
     sql_types::{Bool, Nullable, Text},
 };
 
@@ -124,6 +124,7 @@ pub(crate) async fn of_postgres(url: &str) -> Shape {
 }
 
 pub(crate) fn of_sqlite(url: &str) -> Shape {
+    use diesel::RunQueryDsl;
     let mut conn = SqliteConnection::establish(url.strip_prefix("sqlite:").unwrap()).unwrap();
     // Tables of full-text search and their shadows are neither of type `table`.
     let tables = "SELECT t.name, s.sql AS checks FROM pragma_table_list AS t JOIN sqlite_schema AS s USING (name)
@@ -157,6 +158,7 @@ pub(crate) fn of_sqlite(url: &str) -> Shape {
 
 /// Tables that take a value of any type in any column.
 pub(crate) fn lax_tables_of_sqlite(url: &str) -> Vec<String> {
+    use diesel::RunQueryDsl;
     let mut conn = SqliteConnection::establish(url.strip_prefix("sqlite:").unwrap()).unwrap();
     let lax = sql_query(
         "SELECT name, '' AS checks FROM pragma_table_list

@@ -33,12 +33,7 @@ pub struct AgentFault {
 
 impl AgentFault {
     /// A fault, on one line whatever the parts hold.
-    pub(super) fn new(
-        file: &str,
-        key: &str,
-        problem: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(file: &str, key: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             file: on_one_line(file),
             key: on_one_line(key),
@@ -50,7 +45,12 @@ impl AgentFault {
 
 impl fmt::Display for AgentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, key, problem, remedy } = self;
+        let Self {
+            file,
+            key,
+            problem,
+            remedy,
+        } = self;
         if key.is_empty() {
             write!(f, "{file}: {problem}; {remedy}")
         } else {
@@ -60,5 +60,7 @@ impl fmt::Display for AgentFault {
 }
 
 fn on_one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

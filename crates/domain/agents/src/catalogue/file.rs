@@ -15,12 +15,19 @@ const MOST_NAMES: usize = 64;
 /// The agent that `text` describes, not yet checked against others; else every fault of the file.
 pub(super) fn read(file: &str, text: &str) -> Result<HostedAgent, Vec<AgentFault>> {
     let table = text.parse::<Table>().map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or("").matches('\n').count());
+        let line = error.span().map_or(1, |span| {
+            1 + text.get(..span.start).unwrap_or("").matches('\n').count()
+        });
         let problem = format!("line {line} is not TOML: {}", error.message());
         vec![AgentFault::new(file, "", problem, "mend the syntax")]
     })?;
     let mut faults = Vec::new();
-    let mut section = Section { file, path: "", table, faults: &mut faults };
+    let mut section = Section {
+        file,
+        path: "",
+        table,
+        faults: &mut faults,
+    };
     let name = section.text("name", LONGEST_NAME);
     let display_name = section.text("display_name", LONGEST_LINE);
     let description = section.text("description", LONGEST_LINE);
@@ -30,28 +37,57 @@ pub(super) fn read(file: &str, text: &str) -> Result<HostedAgent, Vec<AgentFault
     let handoffs = section.tables("handoffs");
     section.end();
 
-    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-        faults.push(AgentFault::new(file, "name", format!("{name:?} is not a name"), "use a-z, 0-9 and _"));
+    if !name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    {
+        faults.push(AgentFault::new(
+            file,
+            "name",
+            format!("{name:?} is not a name"),
+            "use a-z, 0-9 and _",
+        ));
     }
     let bundle = read_bundle(file, bundle, &mut faults);
-    let handoffs = handoffs.into_iter().map(|table| read_handoff(file, table, &mut faults)).collect();
+    let handoffs = handoffs
+        .into_iter()
+        .map(|table| read_handoff(file, table, &mut faults))
+        .collect();
     if faults.is_empty() {
         let instructions = instructions.trim().to_owned();
-        Ok(HostedAgent { name, display_name, description, model, instructions, bundle, handoffs })
+        Ok(HostedAgent {
+            name,
+            display_name,
+            description,
+            model,
+            instructions,
+            bundle,
+            handoffs,
+        })
     } else {
         Err(faults)
     }
 }
 
 fn read_bundle(file: &str, table: Table, faults: &mut Vec<AgentFault>) -> Bundle {
-    let mut section = Section { file, path: "bundle.", table, faults };
+    let mut section = Section {
+        file,
+        path: "bundle.",
+        table,
+        faults,
+    };
     let tools = section.names("tools");
     let scope = section.optional_text("scope");
     section.end();
     let scope = scope.and_then(|text| {
         let read = Scope::parse(&text);
         if let Err(error) = &read {
-            faults.push(AgentFault::new(file, "bundle.scope", error.to_string(), "correct it or remove it"));
+            faults.push(AgentFault::new(
+                file,
+                "bundle.scope",
+                error.to_string(),
+                "correct it or remove it",
+            ));
         }
         read.ok()
     });
@@ -59,18 +95,33 @@ fn read_bundle(file: &str, table: Table, faults: &mut Vec<AgentFault>) -> Bundle
 }
 
 fn read_handoff(file: &str, table: Table, faults: &mut Vec<AgentFault>) -> HandOff {
-    let mut section = Section { file, path: "handoffs.", table, faults };
+    let mut section = Section {
+        file,
+        path: "handoffs.",
+        table,
+        faults,
+    };
     let agent = section.text("agent", LONGEST_NAME);
     let written = section.text("context", LONGEST_LINE);
     section.end();
-    let context = HandOffContext::ALL.into_iter().find(|context| context.as_str() == written);
+    let context = HandOffContext::ALL
+        .into_iter()
+        .find(|context| context.as_str() == written);
     if context.is_none() && !written.is_empty() {
         let known = HandOffContext::ALL.map(HandOffContext::as_str).join(", ");
         let problem = format!("{written:?} is no context");
-        faults.push(AgentFault::new(file, "handoffs.context", problem, format!("use one of {known}")));
+        faults.push(AgentFault::new(
+            file,
+            "handoffs.context",
+            problem,
+            format!("use one of {known}"),
+        ));
     }
     // A fault is noted wherever this stands in for something.
-    HandOff { agent, context: context.unwrap_or(HandOffContext::Fresh) }
+    HandOff {
+        agent,
+        context: context.unwrap_or(HandOffContext::Fresh),
+    }
 }
 
 /// A table whose members are taken out one by one; what is left at the end nobody knows.
@@ -85,7 +136,8 @@ struct Section<'a> {
 impl Section<'_> {
     fn fault(&mut self, key: &str, problem: impl Into<String>, remedy: impl Into<String>) {
         let key = format!("{}{key}", self.path);
-        self.faults.push(AgentFault::new(self.file, &key, problem, remedy));
+        self.faults
+            .push(AgentFault::new(self.file, &key, problem, remedy));
     }
 
     /// A text that must be there; empty when it is at fault.
@@ -95,7 +147,11 @@ impl Section<'_> {
                 self.fault(key, "is empty", "write something");
             }
             Some(Value::String(text)) if text.len() > longest => {
-                self.fault(key, format!("has {} bytes", text.len()), format!("use at most {longest}"));
+                self.fault(
+                    key,
+                    format!("has {} bytes", text.len()),
+                    format!("use at most {longest}"),
+                );
             }
             Some(Value::String(text)) if text.contains('\0') => {
                 self.fault(key, "holds a NUL character", "remove it");
@@ -114,16 +170,27 @@ impl Section<'_> {
     /// An array of strings that must be there.
     fn names(&mut self, key: &str) -> Vec<String> {
         let Some(value) = self.table.remove(key) else {
-            self.fault(key, "is missing", format!("add `{key} = []`, even when it is empty"));
+            self.fault(
+                key,
+                "is missing",
+                format!("add `{key} = []`, even when it is empty"),
+            );
             return Vec::new();
         };
         let names: Option<Vec<String>> = value.as_array().and_then(|items| {
-            items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect()
         });
         match names {
             Some(names) if names.len() <= MOST_NAMES => names,
             Some(names) => {
-                self.fault(key, format!("has {} items", names.len()), format!("use at most {MOST_NAMES}"));
+                self.fault(
+                    key,
+                    format!("has {} items", names.len()),
+                    format!("use at most {MOST_NAMES}"),
+                );
                 Vec::new()
             }
             None => {
@@ -137,7 +204,11 @@ impl Section<'_> {
     fn table(&mut self, key: &str) -> Table {
         match self.table.remove(key) {
             Some(Value::Table(table)) => return table,
-            Some(other) => self.fault(key, format!("is {}", other.type_str()), format!("write `[{key}]`")),
+            Some(other) => self.fault(
+                key,
+                format!("is {}", other.type_str()),
+                format!("write `[{key}]`"),
+            ),
             None => self.fault(key, "is missing", format!("add `[{key}]`")),
         }
         // So that its members are not called missing as well.
@@ -154,7 +225,11 @@ impl Section<'_> {
             Some(_) => None,
         };
         tables.unwrap_or_else(|| {
-            self.fault(key, format!("is no list of up to {MOST_NAMES} tables"), format!("write `[[{key}]]`"));
+            self.fault(
+                key,
+                format!("is no list of up to {MOST_NAMES} tables"),
+                format!("write `[[{key}]]`"),
+            );
             Vec::new()
         })
     }

@@ -73,7 +73,11 @@ fn check_names(read: &[(&str, HostedAgent)], faults: &mut Vec<AgentFault>) {
             ));
         }
     }
-    if faults.is_empty() && !read.iter().any(|(_, agent)| agent.name == AgentCatalogue::DEFAULT) {
+    if faults.is_empty()
+        && !read
+            .iter()
+            .any(|(_, agent)| agent.name == AgentCatalogue::DEFAULT)
+    {
         faults.push(AgentFault::new(
             "triage.toml",
             "name",
@@ -86,7 +90,13 @@ fn check_names(read: &[(&str, HostedAgent)], faults: &mut Vec<AgentFault>) {
 fn check_tools(file: &str, agent: &HostedAgent, tools: &ToolCatalogue, faults: &mut Vec<AgentFault>) {
     for (place, name) in agent.bundle.tools.iter().enumerate() {
         let known = || tools.iter().map(|tool| tool.spec().name.clone()).collect();
-        let fault = if agent.bundle.tools.iter().take(place).any(|earlier| earlier == name) {
+        let fault = if agent
+            .bundle
+            .tools
+            .iter()
+            .take(place)
+            .any(|earlier| earlier == name)
+        {
             Some((format!("{name} is named twice"), "name each tool once".to_owned()))
         } else if name.starts_with(HandOff::TOOL_PREFIX) {
             Some((
@@ -101,9 +111,7 @@ fn check_tools(file: &str, agent: &HostedAgent, tools: &ToolCatalogue, faults: &
         } else {
             None
         };
-        faults.extend(
-            fault.map(|(problem, remedy)| AgentFault::new(file, "bundle.tools", problem, remedy)),
-        );
+        faults.extend(fault.map(|(problem, remedy)| AgentFault::new(file, "bundle.tools", problem, remedy)));
     }
 }
 
@@ -121,18 +129,25 @@ fn check_handoffs(
                 "an agent cannot hand off to itself".to_owned(),
                 "name another agent or remove the hand-off".to_owned(),
             ))
-        } else if agent.handoffs.iter().take(place).any(|earlier| earlier.agent == *to) {
+        } else if agent
+            .handoffs
+            .iter()
+            .take(place)
+            .any(|earlier| earlier.agent == *to)
+        {
             Some((format!("{to} is named twice"), "name each agent once".to_owned()))
         } else if all_were_read && !read.iter().any(|(_, other)| other.name == *to) {
             let others = read.iter().map(|(_, other)| other.name.clone());
             let others = others.filter(|name| *name != agent.name).collect();
-            Some((format!("there is no agent called {to}"), format!("use one of {}", listed(others))))
+            Some((
+                format!("there is no agent called {to}"),
+                format!("use one of {}", listed(others)),
+            ))
         } else {
             None
         };
-        faults.extend(
-            fault.map(|(problem, remedy)| AgentFault::new(file, "handoffs.agent", problem, remedy)),
-        );
+        faults
+            .extend(fault.map(|(problem, remedy)| AgentFault::new(file, "handoffs.agent", problem, remedy)));
     }
 }
 

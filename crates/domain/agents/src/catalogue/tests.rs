@@ -5,9 +5,18 @@ use super::AgentCatalogue;
 use crate::{HandOffContext, testing};
 
 const EMBEDDED: [(&str, &str); 3] = [
-    ("triage.toml", include_str!("../../../../server/catalog/agents/triage.toml")),
-    ("code_assistant.toml", include_str!("../../../../server/catalog/agents/code_assistant.toml")),
-    ("data_analyst.toml", include_str!("../../../../server/catalog/agents/data_analyst.toml")),
+    (
+        "triage.toml",
+        include_str!("../../../../server/catalog/agents/triage.toml"),
+    ),
+    (
+        "code_assistant.toml",
+        include_str!("../../../../server/catalog/agents/code_assistant.toml"),
+    ),
+    (
+        "data_analyst.toml",
+        include_str!("../../../../server/catalog/agents/data_analyst.toml"),
+    ),
 ];
 
 const TRIAGE: &str = r#"
@@ -38,8 +47,18 @@ fn the_agents_of_this_server_are_in_order() {
     let names: Vec<_> = agents.iter().map(|agent| agent.name.as_str()).collect();
     assert_eq!(names, ["code_assistant", "data_analyst", "triage"]);
     let triage = agents.find(AgentCatalogue::DEFAULT).unwrap();
-    let to: Vec<_> = triage.handoffs.iter().map(|handoff| (handoff.agent.as_str(), handoff.context)).collect();
-    assert_eq!(to, [("code_assistant", HandOffContext::Full), ("data_analyst", HandOffContext::Full)]);
+    let to: Vec<_> = triage
+        .handoffs
+        .iter()
+        .map(|handoff| (handoff.agent.as_str(), handoff.context))
+        .collect();
+    assert_eq!(
+        to,
+        [
+            ("code_assistant", HandOffContext::Full),
+            ("data_analyst", HandOffContext::Full)
+        ]
+    );
     assert!(agents.iter().all(|agent| agent.model == "gpt-4.1-2025-04-14"));
     assert!(!agents.find("code_assistant").unwrap().has_tool("web_search"));
 }
@@ -59,22 +78,70 @@ fn each_fault_names_file_key_and_remedy() {
     };
     for (text, line) in [
         ("name = ".to_owned(), "t.toml: line 1 is not TOML"),
-        (TRIAGE.replace("model = \"m\"", ""), "t.toml: model: is missing; add `model = \"…\"`"),
-        (TRIAGE.replace("\"m\"", "7"), "t.toml: model: is integer; write a string"),
-        (TRIAGE.replace("\"Help.\"", "\" \""), "t.toml: instructions: is empty; write something"),
-        (TRIAGE.replace("model", "modle = 1\nmodel"), "t.toml: modle: is not known; remove it; known are name,"),
-        (TRIAGE.replace("tools =", "tool = 1\ntools ="), "t.toml: bundle.tool: is not known; remove it; known are tools, scope"),
-        (TRIAGE.replace("\"clock\"", "\"hammer\""), "t.toml: bundle.tools: there is no tool called hammer; use one of clock, search"),
-        (TRIAGE.replace("\"clock\"", "\"clock\", \"clock\""), "t.toml: bundle.tools: clock is named twice; name each tool once"),
-        (TRIAGE.replace("\"clock\"", "1"), "t.toml: bundle.tools: is no array of strings; write `tools = [\"…\"]`"),
-        (TRIAGE.replace("\"clock\"", "\"transfer_to_x\""), "t.toml: bundle.tools: transfer_to_x is the name of a hand-off; declare it as [[handoffs]]"),
-        (TRIAGE.replace("[bundle]\ntools = [\"clock\"]", ""), "t.toml: bundle: is missing; add `[bundle]`"),
-        (TRIAGE.replace("[bundle]", "[bundle]\nscope = \"ALL\""), "t.toml: bundle.scope: a scope is written"),
-        (TRIAGE.replace("\"triage\"", "\"Tri age\""), "t.toml: name: \"Tri age\" is not a name; use a-z, 0-9 and _"),
-        (TRIAGE.replace("\"triage\"", "\"other\""), "triage.toml: name: there is no agent called triage; add one"),
-        (handoff("triage", "full"), "t.toml: handoffs.agent: an agent cannot hand off to itself"),
-        (handoff("nobody", "full"), "t.toml: handoffs.agent: there is no agent called nobody; use one of none"),
-        (handoff("nobody", "half"), "t.toml: handoffs.context: \"half\" is no context; use one of full, fresh, last_turn"),
+        (
+            TRIAGE.replace("model = \"m\"", ""),
+            "t.toml: model: is missing; add `model = \"…\"`",
+        ),
+        (
+            TRIAGE.replace("\"m\"", "7"),
+            "t.toml: model: is integer; write a string",
+        ),
+        (
+            TRIAGE.replace("\"Help.\"", "\" \""),
+            "t.toml: instructions: is empty; write something",
+        ),
+        (
+            TRIAGE.replace("model", "modle = 1\nmodel"),
+            "t.toml: modle: is not known; remove it; known are name,",
+        ),
+        (
+            TRIAGE.replace("tools =", "tool = 1\ntools ="),
+            "t.toml: bundle.tool: is not known; remove it; known are tools, scope",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"hammer\""),
+            "t.toml: bundle.tools: there is no tool called hammer; use one of clock, search",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"clock\", \"clock\""),
+            "t.toml: bundle.tools: clock is named twice; name each tool once",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "1"),
+            "t.toml: bundle.tools: is no array of strings; write `tools = [\"…\"]`",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"transfer_to_x\""),
+            "t.toml: bundle.tools: transfer_to_x is the name of a hand-off; declare it as [[handoffs]]",
+        ),
+        (
+            TRIAGE.replace("[bundle]\ntools = [\"clock\"]", ""),
+            "t.toml: bundle: is missing; add `[bundle]`",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "[bundle]\nscope = \"ALL\""),
+            "t.toml: bundle.scope: a scope is written",
+        ),
+        (
+            TRIAGE.replace("\"triage\"", "\"Tri age\""),
+            "t.toml: name: \"Tri age\" is not a name; use a-z, 0-9 and _",
+        ),
+        (
+            TRIAGE.replace("\"triage\"", "\"other\""),
+            "triage.toml: name: there is no agent called triage; add one",
+        ),
+        (
+            handoff("triage", "full"),
+            "t.toml: handoffs.agent: an agent cannot hand off to itself",
+        ),
+        (
+            handoff("nobody", "full"),
+            "t.toml: handoffs.agent: there is no agent called nobody; use one of none",
+        ),
+        (
+            handoff("nobody", "half"),
+            "t.toml: handoffs.context: \"half\" is no context; use one of full, fresh, last_turn",
+        ),
     ] {
         let found = faults(&[("t.toml", &text)]);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -92,7 +159,10 @@ fn all_faults_of_all_files_are_told_at_once() {
 #[test]
 fn two_agents_of_one_name_are_refused() {
     let found = faults(&[("a.toml", TRIAGE), ("b.toml", TRIAGE)]);
-    assert_eq!(found, ["b.toml: name: triage is taken by a.toml; give each agent a name of its own"]);
+    assert_eq!(
+        found,
+        ["b.toml: name: triage is taken by a.toml; give each agent a name of its own"]
+    );
 }
 
 proptest! {
