@@ -15,10 +15,18 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Makes one.
     pub async fn create() -> Self {
-        let server = std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL is not set: run `cargo xtask test`");
-        let name = format!("system_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let server =
+            std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL is not set: run `cargo xtask test`");
+        let name = format!(
+            "system_{}_{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let admin = connect(&server).await;
-        admin.batch_execute(&format!("CREATE DATABASE {name} STRATEGY file_copy")).await.unwrap();
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name} STRATEGY file_copy"))
+            .await
+            .unwrap();
         let mut url = Url::parse(&server).unwrap();
         url.set_path(&name);
         Self { url: url.into() }

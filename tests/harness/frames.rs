@@ -36,8 +36,20 @@ impl Frames {
     #[must_use]
     pub fn of(answer: Response) -> Self {
         assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()["content-type"].to_str().unwrap().split(';').next(), Some("text/event-stream"));
-        Self { body: answer.bytes_stream().boxed(), buffer: Vec::new(), last: None, ended: false }
+        assert_eq!(
+            answer.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .split(';')
+                .next(),
+            Some("text/event-stream")
+        );
+        Self {
+            body: answer.bytes_stream().boxed(),
+            buffer: Vec::new(),
+            last: None,
+            ended: false,
+        }
     }
 
     /// The next event; `None` at the end of the stream, also when the server died.
@@ -70,7 +82,14 @@ impl Frames {
     fn check(&mut self, event: &Value) {
         assert!(!self.ended, "an event after the terminal one: {event}");
         assert_eq!(event["schema"], "public_sse_v1");
-        for member in ["response_id", "agent", "workflow", "scope", "provider_sequence_number", "notices"] {
+        for member in [
+            "response_id",
+            "agent",
+            "workflow",
+            "scope",
+            "provider_sequence_number",
+            "notices",
+        ] {
             assert!(event.get(member).is_some(), "{member} is missing: {event}");
         }
         if let Some(last) = &self.last {
@@ -85,8 +104,16 @@ impl Frames {
 
 /// An event block; `None` for comments.
 fn parse(block: &str) -> Option<Frame> {
-    let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::trim_start));
+    let field = |name: &str| {
+        block
+            .lines()
+            .find_map(|line| line.strip_prefix(name).map(str::trim_start))
+    };
     let data = field("data:")?.to_owned();
     let event = serde_json::from_str(&data).unwrap();
-    Some(Frame { id: field("id:").unwrap_or_default().to_owned(), data, event })
+    Some(Frame {
+        id: field("id:").unwrap_or_default().to_owned(),
+        data,
+        event,
+    })
 }

@@ -21,5 +21,8 @@ pub use server::{Server, Settings};
 /// `count` different words.
 #[must_use]
 pub fn words(count: usize) -> String {
-    (1..=count).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ")
+    (1..=count)
+        .map(|n| format!("word{n}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -21,7 +21,12 @@ impl Person {
     pub async fn log_in(url: &str, email: &str, password: &str) -> Self {
         let client = client();
         let body = json!({"email": email, "password": password});
-        let answer = client.post(format!("{url}/api/v1/auth/token")).json(&body).send().await.unwrap();
+        let answer = client
+            .post(format!("{url}/api/v1/auth/token"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let status = answer.status();
         let pair: Value = answer.json().await.unwrap();
         assert_eq!(status, StatusCode::OK, "{pair}");
@@ -36,13 +41,18 @@ impl Person {
     /// The same person at another server that knows them.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {
-        Self { url: url.to_owned(), ..self.clone() }
+        Self {
+            url: url.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// A request with their token.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.access_token)
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.access_token)
     }
 
     /// GET, which must succeed.
@@ -80,7 +90,10 @@ impl Person {
         let found = self.get(&format!("/api/v1/conversations/{conversation}")).await;
         let messages = found["messages"].as_array().unwrap();
         let text = |message: &Value, member: &str| message[member].as_str().unwrap().to_owned();
-        messages.iter().map(|message| (text(message, "role"), text(message, "content"))).collect()
+        messages
+            .iter()
+            .map(|message| (text(message, "role"), text(message, "content")))
+            .collect()
     }
 }
 

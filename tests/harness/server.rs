@@ -27,10 +27,19 @@ impl Settings {
     #[must_use]
     pub fn sqlite() -> Self {
         let environment = BTreeMap::from(
-            [("HOST", "127.0.0.1"), ("PORT", "0"), ("OFFLINE_MODEL_WORDS_PER_SECOND", "0"), ("WORKERS", "1")]
-                .map(|(name, text)| (name.to_owned(), text.to_owned())),
+            [
+                ("HOST", "127.0.0.1"),
+                ("PORT", "0"),
+                ("OFFLINE_MODEL_WORDS_PER_SECOND", "0"),
+                ("WORKERS", "1"),
+            ]
+            .map(|(name, text)| (name.to_owned(), text.to_owned())),
         );
-        Self { folder: Arc::new(tempfile::tempdir().unwrap()), database: None, environment }
+        Self {
+            folder: Arc::new(tempfile::tempdir().unwrap()),
+            database: None,
+            environment,
+        }
     }
 
     /// A fresh Postgres database, the folder for keys, and a first owner named by settings.
@@ -67,7 +76,8 @@ impl Settings {
     /// A command of the binary, with these settings and nothing else of the environment.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let binary = std::env::var_os("CHANCERY_BIN").expect("CHANCERY_BIN is not set: run `cargo xtask test`");
+        let binary =
+            std::env::var_os("CHANCERY_BIN").expect("CHANCERY_BIN is not set: run `cargo xtask test`");
         let mut command = Command::new(binary);
         command
             .args(arguments)
@@ -82,19 +92,31 @@ impl Settings {
 
     /// Starts a server and waits until it listens.
     pub async fn start(&self) -> Server {
-        let log = File::options().create(true).append(true).open(self.folder.path().join("log.jsonl")).unwrap();
-        let mut child = self.command(&[]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log.jsonl"))
+            .unwrap();
+        let mut child = self
+            .command(&[])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut told = BTreeMap::new();
         let wait = async {
             while !told.contains_key("url") {
                 let line = lines.next_line().await.unwrap();
-                let line = line.unwrap_or_else(|| panic!("the server ended at its start; its log:\n{}", self.log()));
+                let line =
+                    line.unwrap_or_else(|| panic!("the server ended at its start; its log:\n{}", self.log()));
                 let (name, text) = line.split_once(": ").unwrap();
                 told.insert(name.to_owned(), text.to_owned());
             }
         };
-        timeout(START, wait).await.unwrap_or_else(|_| panic!("no url within a minute; its log:\n{}", self.log()));
+        timeout(START, wait)
+            .await
+            .unwrap_or_else(|_| panic!("no url within a minute; its log:\n{}", self.log()));
         // On a first start two lines follow; on later ones the pipe stays silent until the end.
         if let Ok(Ok(Some(line))) = timeout(Duration::from_millis(200), lines.next_line()).await {
             for line in [line, lines.next_line().await.unwrap().unwrap()] {
@@ -102,7 +124,11 @@ impl Settings {
                 told.insert(name.to_owned(), text.to_owned());
             }
         }
-        Server { child, url: told.remove("url").unwrap(), login: (told.remove("e-mail"), told.remove("password")) }
+        Server {
+            child,
+            url: told.remove("url").unwrap(),
+            login: (told.remove("e-mail"), told.remove("password")),
+        }
     }
 }
 
@@ -125,7 +151,11 @@ impl Server {
     pub fn first_login(&self) -> (String, String) {
         let email = self.login.0.clone().expect("only the first start prints a login");
         let printed = self.login.1.clone().unwrap();
-        let password = if printed.starts_with('(') { OWNER_PASSWORD.to_owned() } else { printed };
+        let password = if printed.starts_with('(') {
+            OWNER_PASSWORD.to_owned()
+        } else {
+            printed
+        };
         (email, password)
     }
 
@@ -138,7 +168,10 @@ impl Server {
     /// SIGTERM, and waits for the orderly end.
     pub async fn stop(mut self) {
         self.signal("TERM").await;
-        let status = timeout(END, self.child.wait()).await.expect("the server did not end").unwrap();
+        let status = timeout(END, self.child.wait())
+            .await
+            .expect("the server did not end")
+            .unwrap();
         assert!(status.success(), "the server ended with {status}");
     }
 
@@ -150,6 +183,13 @@ impl Server {
     /// Sends any signal by its name.
     pub async fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().await.unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &pid])
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
     }
 }

@@ -13,7 +13,9 @@ async fn doctor(settings: &Settings) -> (bool, String) {
 async fn assert_fault(settings: &Settings, what: &str, remedy: &str) {
     let (content, printed) = doctor(settings).await;
     assert!(!content, "{printed}");
-    let fault = printed.lines().position(|line| line.starts_with("FAULT") && line.contains(what));
+    let fault = printed
+        .lines()
+        .position(|line| line.starts_with("FAULT") && line.contains(what));
     let fault = fault.unwrap_or_else(|| panic!("no fault of {what}:\n{printed}"));
     let advice = printed.lines().nth(fault + 1).unwrap();
     assert!(advice.contains("remedy:") && advice.contains(remedy), "{printed}");
@@ -27,7 +29,10 @@ async fn a_fresh_folder_is_fine() {
 
 #[tokio::test]
 async fn a_database_that_is_down_is_named() {
-    let settings = Settings::sqlite().with("DATABASE_URL", "postgres://ada:secret-password@127.0.0.1:1/chancery");
+    let settings = Settings::sqlite().with(
+        "DATABASE_URL",
+        "postgres://ada:secret-password@127.0.0.1:1/chancery",
+    );
     assert_fault(&settings, "database", "start the database").await;
     assert!(!doctor(&settings).await.1.contains("secret-password"));
 }
@@ -58,5 +63,10 @@ async fn a_port_that_is_taken_is_named() {
 async fn a_model_that_does_not_answer_is_named() {
     let settings = Settings::sqlite().with("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
     assert_fault(&settings, "model", "OPENAI_BASE_URL").await;
-    assert_fault(&Settings::sqlite().with("OPENAI_BASE_URL", "nonsense"), "settings", "chancery.toml").await;
+    assert_fault(
+        &Settings::sqlite().with("OPENAI_BASE_URL", "nonsense"),
+        "settings",
+        "chancery.toml",
+    )
+    .await;
 }

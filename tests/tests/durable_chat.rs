@@ -5,7 +5,11 @@ use system_tests::{Frames, Person, Server, Settings, words};
 
 /// The text that a stream's deltas add up to.
 fn text_of(events: &[Value]) -> String {
-    events.iter().filter(|event| event["kind"] == "message.delta").filter_map(|event| event["delta"].as_str()).collect()
+    events
+        .iter()
+        .filter(|event| event["kind"] == "message.delta")
+        .filter_map(|event| event["delta"].as_str())
+        .collect()
 }
 
 async fn stream_to_its_end(person: &Person, conversation: &str, message: &str) -> String {
@@ -25,7 +29,10 @@ async fn the_tour(settings: Settings) {
 
     let server = settings.start().await;
     let person = Person::log_in(&server.url, &email, &password).await;
-    let expected = [("user".to_owned(), "hello there".to_owned()), ("assistant".to_owned(), answer)];
+    let expected = [
+        ("user".to_owned(), "hello there".to_owned()),
+        ("assistant".to_owned(), answer),
+    ];
     assert_eq!(person.history("tour").await, expected);
     server.stop().await;
 }
@@ -51,7 +58,9 @@ async fn read(frames: &mut Frames, count: usize) -> Vec<Value> {
 /// Kills the server in the middle of an answer of 100 words; gives what the client had seen.
 async fn kill_in_mid_stream(settings: &Settings, server: Server) -> (Person, String) {
     let person = server.log_in().await;
-    let mut frames = person.stream("killed", &format!("repeat after me: {}", words(100))).await;
+    let mut frames = person
+        .stream("killed", &format!("repeat after me: {}", words(100)))
+        .await;
     let seen = read(&mut frames, 30).await;
     server.kill().await;
     assert!(!settings.log().contains("panicked"));
@@ -67,9 +76,16 @@ async fn after_a_kill_on_sqlite_the_run_is_failed_and_every_word_seen_is_in_the_
     let history = person.history("killed").await;
     assert_eq!(history.len(), 2);
     assert!(history[0].1.starts_with("repeat after me: word1 word2"));
-    assert!(!seen.is_empty() && history[1].1.starts_with(&seen), "{seen:?} {history:?}");
+    assert!(
+        !seen.is_empty() && history[1].1.starts_with(&seen),
+        "{seen:?} {history:?}"
+    );
 
-    let replay = person.request(reqwest::Method::GET, "/api/v1/conversations/killed/ledger/stream").send().await.unwrap();
+    let replay = person
+        .request(reqwest::Method::GET, "/api/v1/conversations/killed/ledger/stream")
+        .send()
+        .await
+        .unwrap();
     let replayed = Frames::of(replay).rest().await;
     assert_eq!(replayed.last().unwrap().event["error"]["code"], "run_abandoned");
 
@@ -82,11 +98,22 @@ async fn the_answer_is_stored_although_its_client_left_after_the_first_frame() {
     let settings = Settings::sqlite().with("OFFLINE_MODEL_WORDS_PER_SECOND", "200");
     let server = settings.start().await;
     let person = server.log_in().await;
-    let mut frames = person.stream("left", &format!("repeat after me: {}", words(50))).await;
+    let mut frames = person
+        .stream("left", &format!("repeat after me: {}", words(50)))
+        .await;
     read(&mut frames, 1).await;
     drop(frames);
-    let replay = person.request(reqwest::Method::GET, "/api/v1/conversations/left/ledger/stream").send().await.unwrap();
-    let replayed: Vec<_> = Frames::of(replay).rest().await.into_iter().map(|frame| frame.event).collect();
+    let replay = person
+        .request(reqwest::Method::GET, "/api/v1/conversations/left/ledger/stream")
+        .send()
+        .await
+        .unwrap();
+    let replayed: Vec<_> = Frames::of(replay)
+        .rest()
+        .await
+        .into_iter()
+        .map(|frame| frame.event)
+        .collect();
     let history = person.history("left").await;
     assert!(history[1].1.ends_with(&words(50)), "{history:?}");
     assert_eq!(text_of(&replayed), history[1].1);
@@ -96,11 +123,17 @@ async fn the_answer_is_stored_although_its_client_left_after_the_first_frame() {
 async fn a_replayed_frame_equals_the_sent_one_and_a_resumed_stream_goes_on_where_it_was_cut() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    let sent = person.stream("resumed", &format!("repeat after me: {}", words(20))).await.rest().await;
+    let sent = person
+        .stream("resumed", &format!("repeat after me: {}", words(20)))
+        .await
+        .rest()
+        .await;
     let run = sent[0].id.split('.').next().unwrap().to_owned();
     for cut in [0, 1, 7, sent.len() - 1] {
         let path = format!("/api/v1/runs/{run}/stream");
-        let resume = person.request(reqwest::Method::GET, &path).header("last-event-id", &sent[cut].id);
+        let resume = person
+            .request(reqwest::Method::GET, &path)
+            .header("last-event-id", &sent[cut].id);
         let mut frames = Frames::of(resume.send().await.unwrap());
         let mut rest = Vec::new();
         while let Some(frame) = frames.next().await {

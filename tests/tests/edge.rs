@@ -18,21 +18,31 @@ fn assert_problem(status: StatusCode, content_type: &str, body: &Value) {
 async fn problem(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status();
-    let content_type = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    let content_type = answer.headers()[header::CONTENT_TYPE]
+        .to_str()
+        .unwrap()
+        .to_owned();
     let body: Value = answer.json().await.unwrap();
     assert_problem(status, &content_type, &body);
     (status, body)
 }
 
 fn raw_chat(person: &Person, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
-    person.request(Method::POST, "/api/v1/chat").header(header::CONTENT_TYPE, "application/json").body(body)
+    person
+        .request(Method::POST, "/api/v1/chat")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
 }
 
 #[tokio::test]
 async fn bad_input_gets_the_one_error_body_and_nothing_is_stored() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    let deep = format!("{{\"message\":\"hi\",\"context\":{}1{}}}", "[".repeat(64), "]".repeat(64));
+    let deep = format!(
+        "{{\"message\":\"hi\",\"context\":{}1{}}}",
+        "[".repeat(64),
+        "]".repeat(64)
+    );
     let large = format!("{{\"message\":\"{}\"}}", "a".repeat(1024 * 1024));
     let cases: [(Vec<u8>, u16); 8] = [
         (b"{\"message\":".to_vec(), 422),
@@ -49,7 +59,12 @@ async fn bad_input_gets_the_one_error_body_and_nothing_is_stored() {
         let (status, problem) = problem(raw_chat(&person, body)).await;
         assert_eq!(status.as_u16(), expected, "{shown}: {problem}");
     }
-    let (status, _) = problem(person.request(Method::POST, "/api/v1/chat").json(&json!({"message": "a".repeat(33_000)}))).await;
+    let (status, _) = problem(
+        person
+            .request(Method::POST, "/api/v1/chat")
+            .json(&json!({"message": "a".repeat(33_000)})),
+    )
+    .await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(person.get("/api/v1/conversations").await["items"], json!([]));
 }
@@ -68,24 +83,41 @@ async fn a_validation_error_says_where_and_what_kind() {
 async fn unknown_paths_and_wrong_methods_get_the_one_error_body() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    assert_eq!(problem(person.request(Method::GET, "/api/v1/nothing")).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(problem(person.request(Method::GET, "/nothing")).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(problem(person.request(Method::PUT, "/api/v1/chat")).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        problem(person.request(Method::GET, "/api/v1/nothing")).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        problem(person.request(Method::GET, "/nothing")).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        problem(person.request(Method::PUT, "/api/v1/chat")).await.0,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
 }
 
 #[tokio::test]
 async fn a_foreign_host_is_refused_and_never_appears_in_metadata() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    let foreign = person.request(Method::GET, "/health").header(header::HOST, "evil.example");
+    let foreign = person
+        .request(Method::GET, "/health")
+        .header(header::HOST, "evil.example");
     assert_eq!(problem(foreign).await.0, StatusCode::BAD_REQUEST);
     let other_port = person
         .request(Method::GET, "/.well-known/oauth-authorization-server")
         .header(header::HOST, "localhost:4711")
         .header("x-forwarded-host", "evil.example");
     let metadata = other_port.send().await.unwrap().text().await.unwrap();
-    assert!(metadata.contains("http://localhost:8080/.well-known/jwks.json"), "{metadata}");
-    assert!(!metadata.contains("evil") && !metadata.contains("4711"), "{metadata}");
+    assert!(
+        metadata.contains("http://localhost:8080/.well-known/jwks.json"),
+        "{metadata}"
+    );
+    assert!(
+        !metadata.contains("evil") && !metadata.contains("4711"),
+        "{metadata}"
+    );
 }
 
 #[tokio::test]
@@ -94,9 +126,14 @@ async fn a_cookie_or_a_query_token_logs_nobody_in() {
     let person = server.log_in().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let cookie = format!("access_token={}", person.access_token);
-    let with_cookie = client.get(format!("{}/api/v1/auth/me", server.url)).header(header::COOKIE, cookie);
+    let with_cookie = client
+        .get(format!("{}/api/v1/auth/me", server.url))
+        .header(header::COOKIE, cookie);
     assert_eq!(problem(with_cookie).await.0, StatusCode::UNAUTHORIZED);
-    let in_query = client.get(format!("{}/api/v1/auth/me?access_token={}", server.url, person.access_token));
+    let in_query = client.get(format!(
+        "{}/api/v1/auth/me?access_token={}",
+        server.url, person.access_token
+    ));
     assert_eq!(problem(in_query).await.0, StatusCode::UNAUTHORIZED);
 }
 
@@ -111,7 +148,10 @@ async fn listed_origins_may_call_and_others_may_not() {
             .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
     };
     let listed = preflight("http://localhost:8000").send().await.unwrap();
-    assert_eq!(listed.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://localhost:8000");
+    assert_eq!(
+        listed.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN],
+        "http://localhost:8000"
+    );
     let other = preflight("https://evil.example").send().await.unwrap();
     assert!(other.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_none());
 }
@@ -135,10 +175,27 @@ async fn a_key_set_is_served_from_cache_by_its_tag() {
     let first = client.get(&url).send().await.unwrap();
     assert_eq!(first.headers()[header::CACHE_CONTROL], "public, max-age=300");
     let tag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
-    for matching in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-        let again = client.get(&url).header(header::IF_NONE_MATCH, &matching).send().await.unwrap();
+    for matching in [
+        tag.clone(),
+        format!("W/{tag}"),
+        format!("\"x\", {tag}"),
+        "*".to_owned(),
+    ] {
+        let again = client
+            .get(&url)
+            .header(header::IF_NONE_MATCH, &matching)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{matching}");
     }
     let body: Value = first.json().await.unwrap();
-    assert!(body["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()), "{body}");
+    assert!(
+        body["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|key| key.get("d").is_none()),
+        "{body}"
+    );
 }

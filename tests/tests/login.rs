@@ -7,7 +7,12 @@ use system_tests::{Person, Server, Settings};
 async fn refresh(server: &Server, token: &str) -> (StatusCode, Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let body = json!({"refresh_token": token});
-    let answer = client.post(format!("{}/api/v1/auth/refresh", server.url)).json(&body).send().await.unwrap();
+    let answer = client
+        .post(format!("{}/api/v1/auth/refresh", server.url))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.headers()["cache-control"], "no-store");
     (answer.status(), answer.json().await.unwrap())
 }
@@ -47,7 +52,10 @@ async fn a_refresh_rotates_and_a_retry_gets_the_same_successor() {
     assert_eq!(status, StatusCode::OK, "{first}");
     assert_ne!(refresh_token(&first), person.refresh_token);
     let (status, retried) = refresh(&server, &person.refresh_token).await;
-    assert_eq!((status, refresh_token(&retried)), (StatusCode::OK, refresh_token(&first)));
+    assert_eq!(
+        (status, refresh_token(&retried)),
+        (StatusCode::OK, refresh_token(&first))
+    );
 }
 
 #[tokio::test]
@@ -69,7 +77,10 @@ async fn sixty_four_refreshes_at_once_have_one_winner_and_no_loser() {
         let person = server.log_in().await;
         let tries = (0..64).map(|_| refresh(&server, &person.refresh_token));
         let answers = futures::future::join_all(tries).await;
-        assert!(answers.iter().all(|(status, _)| *status == StatusCode::OK), "{answers:?}");
+        assert!(
+            answers.iter().all(|(status, _)| *status == StatusCode::OK),
+            "{answers:?}"
+        );
         let mut successors: Vec<_> = answers.iter().map(|(_, pair)| refresh_token(pair)).collect();
         successors.sort_unstable();
         successors.dedup();
@@ -82,19 +93,37 @@ async fn after_logout_the_refresh_token_is_refused() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
     let body = json!({"refresh_token": person.refresh_token});
-    let answer: Value = person.post("/api/v1/auth/logout", &body).await.json().await.unwrap();
+    let answer: Value = person
+        .post("/api/v1/auth/logout", &body)
+        .await
+        .json()
+        .await
+        .unwrap();
     assert_eq!(answer["data"]["revoked"], true, "{answer}");
-    assert_eq!(refresh(&server, &person.refresh_token).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        refresh(&server, &person.refresh_token).await.0,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
 async fn a_refresh_token_is_no_access_token_and_the_reverse() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    let swapped = Person { access_token: person.refresh_token.clone(), ..person.clone() };
-    let answer = swapped.request(Method::GET, "/api/v1/auth/me").send().await.unwrap();
+    let swapped = Person {
+        access_token: person.refresh_token.clone(),
+        ..person.clone()
+    };
+    let answer = swapped
+        .request(Method::GET, "/api/v1/auth/me")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refresh(&server, &person.access_token).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        refresh(&server, &person.access_token).await.0,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -110,5 +139,8 @@ async fn two_processes_started_at_once_on_an_empty_postgres_make_one_owner_one_k
     person.chat("shared", "hello from one").await;
     let elsewhere = person.at(&other.url);
     assert_eq!(elsewhere.history("shared").await, person.history("shared").await);
-    assert_eq!(elsewhere.get("/api/v1/auth/me").await["data"], person.get("/api/v1/auth/me").await["data"]);
+    assert_eq!(
+        elsewhere.get("/api/v1/auth/me").await["data"],
+        person.get("/api/v1/auth/me").await["data"]
+    );
 }

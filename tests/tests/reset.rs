@@ -20,7 +20,9 @@ impl WriteLock {
         let (taken, wait) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut connection = SqliteConnection::establish(&path).unwrap();
-            connection.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").unwrap();
+            connection
+                .batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE")
+                .unwrap();
             taken.send(()).unwrap();
             released.recv().unwrap();
             connection.batch_execute("ROLLBACK").unwrap();

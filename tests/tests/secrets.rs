@@ -12,17 +12,46 @@ async fn neither_the_log_nor_the_metrics_hold_a_password_a_token_a_pepper_or_a_k
     let person = server.log_in().await;
     person.chat("c", "what time is it?").await;
     let wrong = "a-wrong-password-42";
-    person.post("/api/v1/auth/token", &json!({"email": "x@example.org", "password": wrong})).await;
-    person.post("/api/v1/auth/token", &json!({"email": 7, "password": wrong})).await;
-    person.post("/api/v1/auth/refresh", &json!({"refresh_token": person.refresh_token})).await;
-    let metrics = person.request(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    person
+        .post(
+            "/api/v1/auth/token",
+            &json!({"email": "x@example.org", "password": wrong}),
+        )
+        .await;
+    person
+        .post("/api/v1/auth/token", &json!({"email": 7, "password": wrong}))
+        .await;
+    person
+        .post(
+            "/api/v1/auth/refresh",
+            &json!({"refresh_token": person.refresh_token}),
+        )
+        .await;
+    let metrics = person
+        .request(Method::GET, "/metrics")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     server.stop().await;
 
     let data = settings.folder().join("data");
     let peppers = std::fs::read_to_string(data.join("secrets.toml")).unwrap();
     let keys = std::fs::read_to_string(data.join("keys/api.json")).unwrap();
-    let mut secrets = vec![password, wrong.to_owned(), person.access_token.clone(), person.refresh_token.clone()];
-    secrets.extend(peppers.split('"').filter(|text| text.len() > 30 && !text.contains(' ')).map(ToOwned::to_owned));
+    let mut secrets = vec![
+        password,
+        wrong.to_owned(),
+        person.access_token.clone(),
+        person.refresh_token.clone(),
+    ];
+    secrets.extend(
+        peppers
+            .split('"')
+            .filter(|text| text.len() > 30 && !text.contains(' '))
+            .map(ToOwned::to_owned),
+    );
     let before = secrets.len();
     secrets.extend(private_halves(&serde_json::from_str(&keys).unwrap()));
     assert!(secrets.len() > before, "no private key was found to look for");

@@ -3,7 +3,9 @@
 use std::{error::Error, sync::Arc};
 
 use chancery_accounts::{AccountService, HashPool, PasswordPeppers};
-use chancery_agents::{FlushPolicy, Model, RunLimits, RunParts, RunService, RunSettings, SearchConversations};
+use chancery_agents::{
+    FlushPolicy, Model, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
+};
 use chancery_ambient::{Ambient, Fault, TokioTasks};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySettings};
@@ -35,7 +37,7 @@ use crate::{
 type Failure = Box<dyn Error>;
 
 /// Everything a running server needs. Must run on the main runtime: pools belong to it.
-pub async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
+pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
     let tasks = TokioTasks::on(tokio::runtime::Handle::current());
     let database = database(config)?;
     ready_schema(config, &database).await?;
@@ -51,9 +53,18 @@ pub async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
     ));
     let people = Arc::new(SqlAccounts::new(database.clone()));
     let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
-    let hashes = Arc::new(HashPool::start(peppers, HashPool::usual_threads(), ambient.clone())?);
-    let accounts =
-        Arc::new(AccountService::new(people.clone(), people, tokens.clone(), hashes, ambient.clone()));
+    let hashes = Arc::new(HashPool::start(
+        peppers,
+        HashPool::usual_threads(),
+        ambient.clone(),
+    )?);
+    let accounts = Arc::new(AccountService::new(
+        people.clone(),
+        people,
+        tokens.clone(),
+        hashes,
+        ambient.clone(),
+    ));
     let threads = Arc::new(SqlConversations::new(database.clone()));
     let tools = Arc::new(ToolCatalogue::new([
         Arc::new(GetCurrentTime::new(ambient.clock.clone())) as Arc<dyn chancery_tools::Tool>,
@@ -118,7 +129,11 @@ fn model(config: &Config, ambient: &Ambient) -> Result<Arc<dyn Model>, Failure> 
     };
     let settings = OpenAiSettings {
         api_key: endpoint.api_key.clone(),
-        api: if endpoint.chat_completions { Api::ChatCompletions } else { Api::Responses },
+        api: if endpoint.chat_completions {
+            Api::ChatCompletions
+        } else {
+            Api::Responses
+        },
         model_override: endpoint.model.clone(),
         connect_timeout: endpoint.connect_timeout,
         idle_timeout: endpoint.idle_timeout,
@@ -130,28 +145,49 @@ fn model(config: &Config, ambient: &Ambient) -> Result<Arc<dyn Model>, Failure> 
 fn web_search(config: &Config) -> Result<WebSearch, Failure> {
     match &config.model.tavily_key {
         None => Ok(WebSearch::not_configured()),
-        Some(key) => Ok(WebSearch::with_tavily(key.clone(), &"https://api.tavily.com".parse()?)?),
+        Some(key) => Ok(WebSearch::with_tavily(
+            key.clone(),
+            &"https://api.tavily.com".parse()?,
+        )?),
     }
 }
 
 fn run_settings(config: &Config) -> RunSettings {
-    let flush = if config.storage.postgres { FlushPolicy::AfterReaders } else { FlushPolicy::BeforeReaders };
-    RunSettings { flush, limits: RunLimits { time: config.model.run_timeout, ..RunLimits::default() } }
+    let flush = if config.storage.postgres {
+        FlushPolicy::AfterReaders
+    } else {
+        FlushPolicy::BeforeReaders
+    };
+    RunSettings {
+        flush,
+        limits: RunLimits {
+            time: config.model.run_timeout,
+            ..RunLimits::default()
+        },
+    }
 }
 
 /// Opens the pools. Nothing is asked of the database yet.
-pub fn database(config: &Config) -> Result<Database, Failure> {
+pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
     let url = DatabaseUrl::parse(config.storage.database_url.expose_secret())?;
-    Ok(Database::open(&url, &DatabaseSettings { pool_size: config.storage.pool_size, ..DatabaseSettings::default() })?)
+    Ok(Database::open(
+        &url,
+        &DatabaseSettings {
+            pool_size: config.storage.pool_size,
+            ..DatabaseSettings::default()
+        },
+    )?)
 }
 
 /// The key service over the stored set; makes the set when there is none.
-pub async fn keys(config: &Config, ambient: &Ambient) -> Result<Arc<KeyService>, Fault> {
-    KeyService::open(key_store(config), key_settings(config), ambient.clone()).await.map(Arc::new)
+pub(crate) async fn keys(config: &Config, ambient: &Ambient) -> Result<Arc<KeyService>, Fault> {
+    KeyService::open(key_store(config), key_settings(config), ambient.clone())
+        .await
+        .map(Arc::new)
 }
 
 /// The key service over the stored set; `None` when there is no set.
-pub async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Fault> {
+pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Fault> {
     KeyService::open_existing(key_store(config), key_settings(config), ambient.clone()).await
 }
 
@@ -161,8 +197,16 @@ fn key_store(config: &Config) -> Arc<KeyFiles> {
 }
 
 fn key_settings(config: &Config) -> KeySettings {
-    let algorithm = if config.auth.exact_algorithm_name { Algorithm::Ed25519 } else { Algorithm::EdDsa };
-    KeySettings { jwks_max_age: config.auth.jwks_max_age, longest_life: config.auth.access_life, algorithm }
+    let algorithm = if config.auth.exact_algorithm_name {
+        Algorithm::Ed25519
+    } else {
+        Algorithm::EdDsa
+    };
+    KeySettings {
+        jwks_max_age: config.auth.jwks_max_age,
+        longest_life: config.auth.access_life,
+        algorithm,
+    }
 }
 
 /// Brings the schema up to date where that is allowed, else refuses one that is not ours.
@@ -182,7 +226,11 @@ async fn ready_schema(config: &Config, database: &Database) -> Result<(), Failur
         .into());
     }
     if !status.pending.is_empty() {
-        return Err(format!("pending migrations: {}; run `chancery migrate run`", status.pending.join(", ")).into());
+        return Err(format!(
+            "pending migrations: {}; run `chancery migrate run`",
+            status.pending.join(", ")
+        )
+        .into());
     }
     Ok(())
 }

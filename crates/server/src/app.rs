@@ -15,7 +15,7 @@ use crate::{metrics::Metrics, readiness::Readiness};
 
 /// One field per domain service, and what the surfaces and workers need besides. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub(crate) struct App {
     /// Time and randomness.
     pub ambient: Ambient,
     /// The main runtime, where every pool lives.

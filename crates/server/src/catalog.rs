@@ -7,20 +7,33 @@ use chancery_tools::ToolCatalogue;
 
 const EMBEDDED: [(&str, &str); 3] = [
     ("triage.toml", include_str!("../catalog/agents/triage.toml")),
-    ("code_assistant.toml", include_str!("../catalog/agents/code_assistant.toml")),
-    ("data_analyst.toml", include_str!("../catalog/agents/data_analyst.toml")),
+    (
+        "code_assistant.toml",
+        include_str!("../catalog/agents/code_assistant.toml"),
+    ),
+    (
+        "data_analyst.toml",
+        include_str!("../catalog/agents/data_analyst.toml"),
+    ),
 ];
 
 /// Reads every `*.toml` of `folder`, or the embedded agents, and checks them against the tools there are.
 ///
 /// # Errors
 /// Every fault of every file, a line each with file, key and remedy.
-pub fn load(folder: Option<&Path>, tools: &ToolCatalogue) -> Result<AgentCatalogue, Box<dyn Error>> {
+pub(crate) fn load(folder: Option<&Path>, tools: &ToolCatalogue) -> Result<AgentCatalogue, Box<dyn Error>> {
     let files = match folder {
-        None => EMBEDDED.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
-        Some(folder) => read(folder).map_err(|error| format!("AGENT_CATALOG_DIR {}: {error}", folder.display()))?,
+        None => EMBEDDED
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .to_vec(),
+        Some(folder) => {
+            read(folder).map_err(|error| format!("AGENT_CATALOG_DIR {}: {error}", folder.display()))?
+        }
     };
-    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
     Ok(AgentCatalogue::load(&files, tools)?)
 }
 
@@ -29,7 +42,10 @@ fn read(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             files.push((name, std::fs::read_to_string(&path)?));
         }
     }

@@ -33,7 +33,10 @@ enum Command {
 impl Cli {
     /// Does what was asked. Failures are told on standard error, a line each.
     #[must_use]
-    #[expect(clippy::print_stderr, reason = "this is where a command speaks to the person who ran it")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "this is where a command speaks to the person who ran it"
+    )]
     pub fn run(self) -> ExitCode {
         match self.dispatch() {
             Ok(code) => code,

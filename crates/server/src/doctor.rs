@@ -28,7 +28,7 @@ type Verdict = Result<(), Trouble>;
 
 /// Tells what is wrong with the settings themselves.
 #[must_use]
-pub fn report_settings(errors: &ConfigErrors) -> ExitCode {
+pub(crate) fn report_settings(errors: &ConfigErrors) -> ExitCode {
     let faults = errors.0.iter().map(|line| Finding {
         what: "settings",
         fault: Some(trouble(line, "correct it in chancery.toml or the environment")),
@@ -37,10 +37,18 @@ pub fn report_settings(errors: &ConfigErrors) -> ExitCode {
 }
 
 /// Looks at the database, its schema, Redis, keys, port and model, and prints a line each.
-pub async fn run(config: &Config) -> ExitCode {
+pub(crate) async fn run(config: &Config) -> ExitCode {
     let ambient = Ambient::system();
-    let mut findings = vec![Finding { what: "settings", fault: None }];
-    let mut note = |what, verdict: Verdict| findings.push(Finding { what, fault: verdict.err() });
+    let mut findings = vec![Finding {
+        what: "settings",
+        fault: None,
+    }];
+    let mut note = |what, verdict: Verdict| {
+        findings.push(Finding {
+            what,
+            fault: verdict.err(),
+        })
+    };
     let database = bounded(&ambient, "database", database(config)).await;
     let reachable = database.is_ok();
     note("database", database);
@@ -49,15 +57,22 @@ pub async fn run(config: &Config) -> ExitCode {
     }
     if let Some(url) = &config.storage.redis_url {
         let ping = async {
-            let redis = Redis::open(url).map_err(|fault| explain(&fault, "set REDIS_URL to redis://host:port/db"))?;
-            redis.ping().await.map_err(|fault| explain(&fault, "start Redis, or correct REDIS_URL"))
+            let redis =
+                Redis::open(url).map_err(|fault| explain(&fault, "set REDIS_URL to redis://host:port/db"))?;
+            redis
+                .ping()
+                .await
+                .map_err(|fault| explain(&fault, "start Redis, or correct REDIS_URL"))
         };
         note("redis", bounded(&ambient, "redis", ping).await);
     }
     note("keys", bounded(&ambient, "keys", keys(config, &ambient)).await);
     note("port", port(config));
     if let Some(endpoint) = &config.model.openai {
-        note("model", bounded(&ambient, "model", model(&endpoint.base_url)).await);
+        note(
+            "model",
+            bounded(&ambient, "model", model(&endpoint.base_url)).await,
+        );
     }
     report(&findings)
 }
@@ -65,7 +80,12 @@ pub async fn run(config: &Config) -> ExitCode {
 async fn bounded(ambient: &Ambient, what: &str, check: impl Future<Output = Verdict>) -> Verdict {
     within(&*ambient.clock, LIMIT, check)
         .await
-        .unwrap_or_else(|late| Err(trouble(&format!("{what}: {late}"), "see whether the address is right and reachable")))
+        .unwrap_or_else(|late| {
+            Err(trouble(
+                &format!("{what}: {late}"),
+                "see whether the address is right and reachable",
+            ))
+        })
 }
 
 async fn database(config: &Config) -> Verdict {
@@ -75,28 +95,47 @@ async fn database(config: &Config) -> Verdict {
 }
 
 async fn schema(config: &Config) -> Verdict {
-    let database = adapters::database(config).map_err(|error| trouble(&error.to_string(), "correct DATABASE_URL"))?;
-    let status = Migrator::new(&database).status().await.map_err(|fault| explain(&fault, "see the database's log"))?;
+    let database =
+        adapters::database(config).map_err(|error| trouble(&error.to_string(), "correct DATABASE_URL"))?;
+    let status = Migrator::new(&database)
+        .status()
+        .await
+        .map_err(|fault| explain(&fault, "see the database's log"))?;
     if !status.unknown.is_empty() {
         let names = status.unknown.join(", ");
-        return Err(trouble(&format!("the database knows migrations that this program does not: {names}"), "run the newer program"));
+        return Err(trouble(
+            &format!("the database knows migrations that this program does not: {names}"),
+            "run the newer program",
+        ));
     }
     if status.pending.is_empty() || config.storage.auto_migrate {
         return Ok(());
     }
-    Err(trouble(&format!("pending migrations: {}", status.pending.join(", ")), "run `chancery migrate run`"))
+    Err(trouble(
+        &format!("pending migrations: {}", status.pending.join(", ")),
+        "run `chancery migrate run`",
+    ))
 }
 
 async fn keys(config: &Config, ambient: &Ambient) -> Verdict {
     let KeyStorage::Files(folder) = &config.storage.keys;
-    let remedy = format!("make the files under {} readable for this user alone (chmod 600)", folder.display());
-    adapters::existing_keys(config, ambient).await.map(|_| ()).map_err(|fault| explain(&fault, &remedy))
+    let remedy = format!(
+        "make the files under {} readable for this user alone (chmod 600)",
+        folder.display()
+    );
+    adapters::existing_keys(config, ambient)
+        .await
+        .map(|_| ())
+        .map_err(|fault| explain(&fault, &remedy))
 }
 
 fn port(config: &Config) -> Verdict {
     let address = (config.http.host, config.http.port);
     TcpListener::bind(address).map(|_| ()).map_err(|error| {
-        trouble(&format!("{}:{}: {error}", address.0, address.1), "stop what listens there, or set PORT to a free one")
+        trouble(
+            &format!("{}:{}: {error}", address.0, address.1),
+            "stop what listens there, or set PORT to a free one",
+        )
     })
 }
 
@@ -106,7 +145,12 @@ async fn model(base_url: &url::Url) -> Verdict {
         .socket_addrs(|| None)
         .ok()
         .and_then(|addresses| addresses.first().copied())
-        .ok_or_else(|| trouble(&format!("{} cannot be resolved", base_url.host_str().unwrap_or("the host")), REMEDY))?;
+        .ok_or_else(|| {
+            trouble(
+                &format!("{} cannot be resolved", base_url.host_str().unwrap_or("the host")),
+                REMEDY,
+            )
+        })?;
     tokio::net::TcpStream::connect(address)
         .await
         .map(|_| ())
@@ -114,7 +158,10 @@ async fn model(base_url: &url::Url) -> Verdict {
 }
 
 fn trouble(fault: &str, remedy: &str) -> Trouble {
-    Trouble { fault: fault.to_owned(), remedy: remedy.to_owned() }
+    Trouble {
+        fault: fault.to_owned(),
+        remedy: remedy.to_owned(),
+    }
 }
 
 /// The fault with everything below it: the operator needs the driver's own words.
@@ -134,8 +181,15 @@ fn report(findings: &[Finding]) -> ExitCode {
     for finding in findings {
         match &finding.fault {
             None => println!("ok       {}", finding.what),
-            Some(trouble) => println!("FAULT    {}: {}\n         remedy: {}", finding.what, trouble.fault, trouble.remedy),
+            Some(trouble) => println!(
+                "FAULT    {}: {}\n         remedy: {}",
+                finding.what, trouble.fault, trouble.remedy
+            ),
         }
     }
-    if findings.iter().any(|finding| finding.fault.is_some()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if findings.iter().any(|finding| finding.fault.is_some()) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 const LOCAL_OWNER: &str = "owner@localhost";
 
 /// The login that was made, for the person at the terminal.
-pub struct FirstLogin {
+pub(crate) struct FirstLogin {
     /// The address.
     pub email: String,
     /// The password, when it was drawn here.
@@ -27,7 +27,7 @@ pub struct FirstLogin {
 /// Makes the first tenant with its owner, where that is allowed: from the settings, or with a generated password on SQLite
 /// behind a loopback address. A generated password is kept in `DATA_DIR/first-login.txt` (0600) before the owner exists, so
 /// that a crash between the two locks nobody out.
-pub async fn ensure(
+pub(crate) async fn ensure(
     config: &Config,
     accounts: &AccountService,
     ambient: &Ambient,
@@ -45,21 +45,35 @@ pub async fn ensure(
     if drawn {
         keep(&config.data_dir, &email, &password)?;
     }
-    let request = FirstOwnerRequest { email: &email, password: OwnerPassword::Chosen(password.clone()) };
+    let request = FirstOwnerRequest {
+        email: &email,
+        password: OwnerPassword::Chosen(password.clone()),
+    };
     let made = accounts.ensure_first_owner(request).await?;
-    Ok(made.map(|_| FirstLogin { email, password: drawn.then_some(password) }))
+    Ok(made.map(|_| FirstLogin {
+        email,
+        password: drawn.then_some(password),
+    }))
 }
 
 fn keep(data_dir: &Path, email: &str, password: &SecretString) -> io::Result<()> {
     let path = data_dir.join("first-login.txt");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
     writeln!(file, "e-mail: {email}\npassword: {}", password.expose_secret())?;
     file.sync_all()
 }
 
 /// Tells the person where to go and, the first time, how to log in. Standard output is theirs; the log is standard error.
-#[expect(clippy::print_stdout, reason = "these lines are for the person at the terminal and must not reach the log")]
-pub fn greet(url: &str, login: Option<&FirstLogin>) {
+#[expect(
+    clippy::print_stdout,
+    reason = "these lines are for the person at the terminal and must not reach the log"
+)]
+pub(crate) fn greet(url: &str, login: Option<&FirstLogin>) {
     println!("url: {url}");
     if let Some(login) = login {
         println!("e-mail: {}", login.email);

@@ -27,7 +27,7 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Binds the address and gives the server, which serves once it is awaited.
-pub fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, SocketAddr)> {
+pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, SocketAddr)> {
     let edge = Data::new(Edge {
         allowed_hosts: config.http.allowed_hosts.clone(),
         trusted_proxies: config.http.trusted_proxies.clone(),
@@ -51,7 +51,11 @@ pub fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, SocketAddr)>
         tokens: app.tokens.clone(),
         tools: app.tools.clone(),
     };
-    let oauth = OAuth { keys: app.keys.clone(), issuer: config.auth.issuer.clone(), public_url: config.http.public_base().to_owned() };
+    let oauth = OAuth {
+        keys: app.keys.clone(),
+        issuer: config.auth.issuer.clone(),
+        public_url: config.http.public_base().to_owned(),
+    };
     let mounted = config.clone();
     let server = HttpServer::new(move || {
         ActixApp::new()
@@ -72,17 +76,34 @@ pub fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, SocketAddr)>
     // Without it a stream stalls for 44 ms whenever the client delays its acknowledgement.
     .tcp_nodelay(true)
     .disable_signals();
-    let server = if config.http.workers > 0 { server.workers(config.http.workers) } else { server };
+    let server = if config.http.workers > 0 {
+        server.workers(config.http.workers)
+    } else {
+        server
+    };
     let server = server.bind((config.http.host, config.http.port))?;
-    let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("nothing was bound"))?;
+    let address = server
+        .addrs()
+        .first()
+        .copied()
+        .ok_or_else(|| io::Error::other("nothing was bound"))?;
     Ok((server.run(), address))
 }
 
 /// Browsers of the listed origins may call; no cookie is ever read, so none is asked for.
 fn cors(http: &Http) -> Cors {
-    let listed = http.allowed_origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    let listed = http
+        .allowed_origins
+        .iter()
+        .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     listed
-        .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allowed_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
         .allow_any_header()
         .expose_headers([header::RETRY_AFTER.as_str(), "x-correlation-id", "x-process-time"])
         .max_age(600)

@@ -9,7 +9,7 @@ use crate::{adapters, config::Config};
 
 /// What to do with signing keys.
 #[derive(Debug, Clone, Copy, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// Print the public keys that verifiers see.
     Jwks,
     /// Make the key set, when there is none yet.
@@ -18,13 +18,15 @@ pub enum Action {
 
 /// Does it, and prints the public keys.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
-pub async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
     let ambient = Ambient::system();
     let document = match action {
         Action::Generate => adapters::keys(config, &ambient).await?.jwks(),
         Action::Jwks => adapters::existing_keys(config, &ambient)
             .await?
-            .ok_or("there is no key set yet; `chancery keys generate` makes one, and so does the first start")?
+            .ok_or(
+                "there is no key set yet; `chancery keys generate` makes one, and so does the first start",
+            )?
             .jwks(),
     };
     println!("{}", String::from_utf8_lossy(document.body()));

@@ -21,7 +21,7 @@ struct RequestLabels {
 }
 
 /// Every metric family of the process.
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     requests: Histograms,
     relayed: Counter,
@@ -34,34 +34,55 @@ impl Default for Metrics {
         let mut registry = Registry::default();
         let requests: Histograms = Family::new_with_constructor(|| Histogram::new(BUCKETS));
         let (relayed, recovered, up) = (Counter::default(), Counter::default(), Gauge::default());
-        registry.register("http_server_request_duration_seconds", "Requests by route and status", requests.clone());
-        registry.register("outbox_events_delivered", "Events that reached every consumer", relayed.clone());
-        registry.register("runs_recovered", "Runs ended because their owner was gone", recovered.clone());
+        registry.register(
+            "http_server_request_duration_seconds",
+            "Requests by route and status",
+            requests.clone(),
+        );
+        registry.register(
+            "outbox_events_delivered",
+            "Events that reached every consumer",
+            relayed.clone(),
+        );
+        registry.register(
+            "runs_recovered",
+            "Runs ended because their owner was gone",
+            recovered.clone(),
+        );
         registry.register("process_uptime_seconds", "Time since the start", up.clone());
-        Self { registry, requests, relayed, recovered, up }
+        Self {
+            registry,
+            requests,
+            relayed,
+            recovered,
+            up,
+        }
     }
 }
 
 impl Metrics {
     /// Counts a request.
-    pub fn observe_request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
-        let labels =
-            RequestLabels { method: method_label(method), route: route.to_owned(), status: status.as_u16() };
+    pub(crate) fn observe_request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let labels = RequestLabels {
+            method: method_label(method),
+            route: route.to_owned(),
+            status: status.as_u16(),
+        };
         self.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// Counts delivered events.
-    pub fn count_relayed(&self, events: usize) {
+    pub(crate) fn count_relayed(&self, events: usize) {
         self.relayed.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
     }
 
     /// Counts recovered runs.
-    pub fn count_recovered(&self, runs: usize) {
+    pub(crate) fn count_recovered(&self, runs: usize) {
         self.recovered.inc_by(u64::try_from(runs).unwrap_or(u64::MAX));
     }
 
     /// The exposition text (OpenMetrics 1.0).
-    pub fn render(&self, uptime: Duration) -> Result<String, fmt::Error> {
+    pub(crate) fn render(&self, uptime: Duration) -> Result<String, fmt::Error> {
         self.up.set(uptime.as_secs_f64());
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -96,7 +117,10 @@ mod tests {
         let metrics = Metrics::default();
         metrics.observe_request(&Method::GET, "/health", StatusCode::OK, Duration::from_millis(7));
         let text = metrics.render(Duration::from_secs(1)).unwrap();
-        assert!(text.contains(r#"_count{method="GET",route="/health",status="200"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"_count{method="GET",route="/health",status="200"} 1"#),
+            "{text}"
+        );
         assert!(text.contains("process_uptime_seconds 1"), "{text}");
     }
 

@@ -9,7 +9,7 @@ use crate::{adapters, config::Config};
 
 /// What to do with the schema.
 #[derive(Debug, Clone, Copy, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// Run every migration that has not run.
     Run,
     /// List what has run and what has not.
@@ -22,7 +22,7 @@ pub enum Action {
 
 /// Does it, and says what was done.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
-pub async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
     let database = adapters::database(config)?;
     let migrator = Migrator::new(&database);
     match action {
@@ -37,7 +37,11 @@ pub async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Er
         },
         Action::Status | Action::Check => {
             let status = migrator.status().await?;
-            for (word, names) in [("applied", &status.applied), ("pending", &status.pending), ("unknown", &status.unknown)] {
+            for (word, names) in [
+                ("applied", &status.applied),
+                ("pending", &status.pending),
+                ("unknown", &status.unknown),
+            ] {
                 for name in names {
                     println!("{word} {name}");
                 }

@@ -15,13 +15,13 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The document as JSON text.
-pub fn document() -> &'static str {
+pub(crate) fn document() -> &'static str {
     &DOCUMENT
 }
 
 /// `chancery openapi`.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
-pub fn print() -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) fn print() -> Result<ExitCode, Box<dyn Error>> {
     print!("{}", document());
     Ok(ExitCode::SUCCESS)
 }

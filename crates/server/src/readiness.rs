@@ -8,7 +8,7 @@ use chancery_cache_redis::Redis;
 use chancery_store_sql::Database;
 
 /// The checks behind `/health/ready`.
-pub struct Readiness {
+pub(crate) struct Readiness {
     /// Must answer.
     pub database: Database,
     /// Must answer, where it is set.
@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 impl Readiness {
     /// Everything works, or a sentence that says what does not.
-    pub async fn check(this: &Arc<Self>) -> Result<(), String> {
+    pub(crate) async fn check(this: &Arc<Self>) -> Result<(), String> {
         let checks = this.clone();
         let running = run_on(&*this.tasks, async move { checks.run().await });
         match within(&*this.clock, LIMIT, running).await {
@@ -36,15 +36,23 @@ impl Readiness {
     }
 
     async fn run(&self) -> Result<(), String> {
-        self.database.ping().await.map_err(|fault| format!("database connectivity check failed: {fault}"))?;
+        self.database
+            .ping()
+            .await
+            .map_err(|fault| format!("database connectivity check failed: {fault}"))?;
         if let Some(redis) = &self.redis {
-            redis.ping().await.map_err(|fault| format!("Redis connectivity check failed: {fault}"))?;
+            redis
+                .ping()
+                .await
+                .map_err(|fault| format!("Redis connectivity check failed: {fault}"))?;
         }
         match self.accounts.has_first_owner().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err("bootstrap_required: set BOOTSTRAP_OWNER_EMAIL and BOOTSTRAP_OWNER_PASSWORD and \
+            Ok(false) => Err(
+                "bootstrap_required: set BOOTSTRAP_OWNER_EMAIL and BOOTSTRAP_OWNER_PASSWORD and \
                               restart to create the first owner"
-                .to_owned()),
+                    .to_owned(),
+            ),
             Err(fault) => Err(format!("the first owner could not be looked up: {fault}")),
         }
     }

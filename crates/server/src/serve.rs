@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode, sync::Arc};
 
-use chancery_ambient::{Ambient, within};
+use chancery_ambient::Ambient;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -10,8 +10,12 @@ use crate::{adapters, config::Config, first_owner, http, serve_lock::ServeLock, 
 
 /// Serves until SIGTERM or SIGINT. Then no new connection is taken, live runs may end within the grace period, what is
 /// left of them is ended as failed with its text kept, and the process ends.
-pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
-    let _lock = if config.storage.postgres { None } else { Some(ServeLock::take(&config.data_dir)?) };
+pub(crate) async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
+    let _lock = if config.storage.postgres {
+        None
+    } else {
+        Some(ServeLock::take(&config.data_dir)?)
+    };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -44,7 +48,12 @@ pub async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
     let (served, ()) = futures::join!(server, orderly_end);
     served?;
     stop_workers.cancel();
-    if within(&*ambient.clock, config.http.shutdown_grace, app.tasks.ended()).await.is_err() {
+    if app
+        .tasks
+        .drain(&*ambient.clock, config.http.shutdown_grace)
+        .await
+        .is_err()
+    {
         tracing::warn!("background work did not end in time");
     }
     Ok(ExitCode::SUCCESS)

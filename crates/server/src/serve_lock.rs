@@ -10,7 +10,7 @@ use std::{
 /// Held while a server serves from SQLite: its start ends the runs of the last process, so no other may be live. The
 /// kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct ServeLock {
+pub(crate) struct ServeLock {
     _file: File,
 }
 
@@ -19,10 +19,18 @@ impl ServeLock {
     ///
     /// # Errors
     /// A sentence for the operator when another server holds it.
-    pub fn take(data_dir: &Path) -> io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
+    pub(crate) fn take(data_dir: &Path) -> io::Result<Self> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)?;
         let path = data_dir.join("serve.lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(io::Error::other(format!(

@@ -12,7 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::{metrics::Metrics, openapi, readiness::Readiness};
 
 /// What the system routes need.
-pub struct System {
+pub(crate) struct System {
     /// For the time.
     pub ambient: Ambient,
     /// When the server began, on the monotonic clock.
@@ -39,8 +39,13 @@ impl System {
 }
 
 /// Mounts the system routes.
-pub fn configure(routes: &mut ServiceConfig) {
-    routes.service(card).service(health).service(ready).service(metrics).service(openapi_json);
+pub(crate) fn configure(routes: &mut ServiceConfig) {
+    routes
+        .service(card)
+        .service(health)
+        .service(ready)
+        .service(metrics)
+        .service(openapi_json);
 }
 
 /// Where everything is.
@@ -106,7 +111,10 @@ async fn ready(system: Data<System>) -> HttpResponse {
 async fn metrics(system: Data<System>) -> HttpResponse {
     match system.metrics.render(system.uptime()) {
         Ok(text) => HttpResponse::Ok()
-            .insert_header((header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+            .insert_header((
+                header::CONTENT_TYPE,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            ))
             .body(text),
         Err(std::fmt::Error) => problem::internal(),
     }
@@ -115,5 +123,7 @@ async fn metrics(system: Data<System>) -> HttpResponse {
 #[utoipa::path(tag = "system", responses((status = 200, description = "This API, as OpenAPI 3.1", body = Object)))]
 #[get("/openapi.json")]
 async fn openapi_json() -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(openapi::document())
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .body(openapi::document())
 }

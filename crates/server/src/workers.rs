@@ -14,7 +14,7 @@ const RECOVER_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(5);
 
 /// Starts the loops; they end when `stop` is cancelled.
-pub fn start(app: &App, stop: &CancellationToken) {
+pub(crate) fn start(app: &App, stop: &CancellationToken) {
     let relay = app.clone();
     spawn(app, stop, "relay", RELAY_EVERY, move || {
         let app = relay.clone();

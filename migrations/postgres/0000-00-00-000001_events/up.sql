@@ -1,8 +1,9 @@
 -- Events that wait for their consumers, written in the transaction of the change they announce.
--- Workers take the oldest first: the primary key is that order, because ids are UUIDv7. There is no index on claimed_until,
--- so that claiming is an update in place (HOT), and few rows are claimed at a time.
+-- Workers take the oldest first, and position is that order: ids of one millisecond, or of two clocks, have none. There is no
+-- index on claimed_until, so that claiming is an update in place (HOT), and few rows are claimed at a time.
 CREATE TABLE outbox (
-    id            uuid        PRIMARY KEY,
+    position      bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id            uuid        NOT NULL UNIQUE,
     tenant_id     uuid        NOT NULL,
     kind          text        NOT NULL,
     subject       text        NOT NULL,

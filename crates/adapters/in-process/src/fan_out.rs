@@ -76,14 +76,22 @@ impl RunFanOut for InProcessFanOut {
         let channel = runs.get_mut(&(tenant, run))?;
         let (sender, queue) = mpsc::channel(READER_BUFFER);
         let cut_off = Arc::new(AtomicBool::new(false));
-        channel.readers.push(Reader { queue: sender, cut_off: cut_off.clone() });
+        channel.readers.push(Reader {
+            queue: sender,
+            cut_off: cut_off.clone(),
+        });
         let live = stream::unfold(Some((queue, cut_off)), |state| async move {
             let (mut queue, cut_off) = state?;
             match queue.recv().await {
                 Some(event) => Some((Followed::Event(event), Some((queue, cut_off)))),
-                None => cut_off.load(Ordering::Acquire).then_some((Followed::CutOff, None)),
+                None => cut_off
+                    .load(Ordering::Acquire)
+                    .then_some((Followed::CutOff, None)),
             }
         });
-        Some(Following { kept: channel.kept.iter().cloned().collect(), live: live.boxed() })
+        Some(Following {
+            kept: channel.kept.iter().cloned().collect(),
+            live: live.boxed(),
+        })
     }
 }

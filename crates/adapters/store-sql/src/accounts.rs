@@ -35,9 +35,8 @@ impl SqlAccounts {
 impl AccountSystemStore for SqlAccounts {
     #[tracing::instrument(name = "store_sql.find_login", skip_all)]
     async fn find_login(&self, email: &EmailAddress) -> Result<Option<Login>, Fault> {
-        let person = users::table
-            .filter(users::email_canonical.eq(email.canonical()));
-        let (person, places) = read!(self.0, |conn| {
+        let person = users::table.filter(users::email_canonical.eq(email.canonical()));
+        let found = read!(self.0, |conn| {
             let Some(person) = person.select(UserRow::as_select()).first(conn).await.optional()? else {
                 return Ok(None);
             };
@@ -49,9 +48,8 @@ impl AccountSystemStore for SqlAccounts {
                 .load::<(Stored<TenantId>, String, String)>(conn)
                 .await?;
             Ok(Some((person, places)))
-        })
-        .map(|found| found.unzip())?;
-        let (Some(person), Some(places)) = (person, places) else {
+        })?;
+        let Some((person, places)) = found else {
             return Ok(None);
         };
         Ok(Some(Login {
@@ -134,7 +132,12 @@ impl MemberStore for SqlAccounts {
             .inner_join(tenants::table)
             .inner_join(users::table);
         let found: Option<(UserRow, String, String, i64)> = read!(self.0, |conn| place
-            .select((UserRow::as_select(), memberships::role, tenants::state, tenants::token_epoch))
+            .select((
+                UserRow::as_select(),
+                memberships::role,
+                tenants::state,
+                tenants::token_epoch
+            ))
             .first(conn)
             .await
             .optional())?;
@@ -162,9 +165,13 @@ impl MemberStore for SqlAccounts {
         new: &PasswordHash,
         at: Timestamp,
     ) -> Result<bool, Fault> {
-        let unchanged = users::table.find(Stored(user)).filter(users::password_hash.eq(old.as_stored()));
-        let renew = diesel::update(unchanged)
-            .set((users::password_hash.eq(new.as_stored()), users::updated_at.eq(Stored(at))));
+        let unchanged = users::table
+            .find(Stored(user))
+            .filter(users::password_hash.eq(old.as_stored()));
+        let renew = diesel::update(unchanged).set((
+            users::password_hash.eq(new.as_stored()),
+            users::updated_at.eq(Stored(at)),
+        ));
         let renewed = write_one!(self.0, |conn| renew.execute(conn).await)?;
         Ok(renewed == 1)
     }

@@ -124,17 +124,16 @@ fn postgres_address(text: &str) -> Result<PostgresAddress, DatabaseUrlError> {
         (None | Some("disable" | "prefer"), Some(_)) => return Err(DatabaseUrlError::RootsWithoutTls),
         (Some(_), _) => return Err(DatabaseUrlError::SslMode),
     };
-    let config: Config = format!("{server}?{}", rest.join("&")).parse().map_err(|error| not_well_formed(&error))?;
+    let config: Config = format!("{server}?{}", rest.join("&"))
+        .parse()
+        .map_err(|error| not_well_formed(&error))?;
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(DatabaseUrlError::Postgres("it names no host".to_owned()));
     }
     if config.get_dbname().is_none_or(str::is_empty) {
         return Err(DatabaseUrlError::Postgres("it names no database".to_owned()));
     }
-    Ok(PostgresAddress {
-        config,
-        tls,
-    })
+    Ok(PostgresAddress { config, tls })
 }
 
 /// The driver names the parameter it cannot take, never its value.
@@ -160,21 +159,54 @@ mod tests {
             let url = DatabaseUrl::parse(&format!("sqlite:{path}")).unwrap();
             assert_eq!(url.to_string(), format!("sqlite:{path}"));
         }
-        for text in ["postgres://u:p@h/db", "postgresql://u@h:5433/db", "postgres://u@h1:1,h2:2/db?target_session_attrs=read-write"] {
-            assert!(matches!(DatabaseUrl::parse(text), Ok(DatabaseUrl::Postgres(_))), "{text}");
+        for text in [
+            "postgres://u:p@h/db",
+            "postgresql://u@h:5433/db",
+            "postgres://u@h1:1,h2:2/db?target_session_attrs=read-write",
+        ] {
+            assert!(
+                matches!(DatabaseUrl::parse(text), Ok(DatabaseUrl::Postgres(_))),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "chancery.db", "mysql://h/db", "SQLITE:x.db", "postgres:h", "http://h/db", " postgres://h/db"] {
-            assert_eq!(DatabaseUrl::parse(text).unwrap_err(), DatabaseUrlError::Scheme, "{text}");
+        for text in [
+            "",
+            "chancery.db",
+            "mysql://h/db",
+            "SQLITE:x.db",
+            "postgres:h",
+            "http://h/db",
+            " postgres://h/db",
+        ] {
+            assert_eq!(
+                DatabaseUrl::parse(text).unwrap_err(),
+                DatabaseUrlError::Scheme,
+                "{text}"
+            );
         }
-        for text in ["sqlite:", "sqlite::memory:", "sqlite:///x.db", "sqlite://x.db", "sqlite:file:x.db", "sqlite:x.db?mode=ro"] {
+        for text in [
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:///x.db",
+            "sqlite://x.db",
+            "sqlite:file:x.db",
+            "sqlite:x.db?mode=ro",
+        ] {
             let refused = DatabaseUrl::parse(text).unwrap_err();
             assert!(matches!(refused, DatabaseUrlError::SqlitePath(_)), "{text}");
         }
-        for text in ["postgres://", "postgres://u@h", "postgres://u@h/", "postgres:///db", "postgres://u@h:port/db", "postgres://u@h/db?colour=red"] {
+        for text in [
+            "postgres://",
+            "postgres://u@h",
+            "postgres://u@h/",
+            "postgres:///db",
+            "postgres://u@h:port/db",
+            "postgres://u@h/db?colour=red",
+        ] {
             let refused = DatabaseUrl::parse(text).unwrap_err();
             assert!(matches!(refused, DatabaseUrlError::Postgres(_)), "{text}");
         }
@@ -189,7 +221,10 @@ mod tests {
         for encrypted in ["sslmode=require", "connect_timeout=3&sslmode=verify-full"] {
             assert_eq!(with(encrypted), Ok(Tls::PublicRoots), "{encrypted}");
         }
-        assert_eq!(with("sslmode=require&sslrootcert=%2Fca.pem"), Ok(Tls::Roots("/ca.pem".to_owned())));
+        assert_eq!(
+            with("sslmode=require&sslrootcert=%2Fca.pem"),
+            Ok(Tls::Roots("/ca.pem".to_owned()))
+        );
         assert_eq!(with("sslrootcert=ca.pem"), Err(DatabaseUrlError::RootsWithoutTls));
         for unknown in ["sslmode=verify-ca", "sslmode=allow", "sslmode="] {
             assert_eq!(with(unknown), Err(DatabaseUrlError::SslMode), "{unknown}");
@@ -200,7 +235,11 @@ mod tests {
     fn a_password_is_neither_shown_nor_repeated() {
         let url = DatabaseUrl::parse("postgres://ada:sesame@h/db").unwrap();
         assert_eq!(format!("{url} {url:?}"), "postgres://…/db postgres://…/db");
-        for text in ["postgres://ada:sesame@h:port/db", "postgres://ada:sesame@h/db?sesame=1&x", "mysql://ada:sesame@h/db"] {
+        for text in [
+            "postgres://ada:sesame@h:port/db",
+            "postgres://ada:sesame@h/db?sesame=1&x",
+            "mysql://ada:sesame@h/db",
+        ] {
             let refused = DatabaseUrl::parse(text).unwrap_err();
             assert!(!format!("{refused} {refused:?}").contains("ada:sesame"), "{text}");
         }

@@ -52,7 +52,10 @@ impl AuditStore for SqlAudit {
             .filter(audit_events::id.lt(Stored(before)))
             .order(audit_events::id.desc())
             .limit(limit.one_beyond());
-        let rows = read!(self.0, |conn| page.select(RecordRow::as_select()).load(conn).await)?;
+        let rows = read!(self.0, |conn| page
+            .select(RecordRow::as_select())
+            .load(conn)
+            .await)?;
         let events = rows.into_iter().map(Event::try_from).collect::<Result<_, _>>()?;
         Ok(Page::cut(events, limit, |last: &Event| Cursor::of(&last.id)))
     }

@@ -49,7 +49,8 @@ pub(crate) fn count(big_int: i64) -> Result<u64, Fault> {
 
 /// A digest or key of fixed length out of a `Binary` column.
 pub(crate) fn fixed<const N: usize>(column: &'static str, bytes: &[u8]) -> Result<[u8; N], Fault> {
-    <[u8; N]>::try_from(bytes).map_err(|_| Fault::corrupt(format!("{column} has {} bytes, not {N}", bytes.len())))
+    <[u8; N]>::try_from(bytes)
+        .map_err(|_| Fault::corrupt(format!("{column} has {} bytes, not {N}", bytes.len())))
 }
 
 /// The one of `all` that is called `name` in storage.
@@ -80,7 +81,9 @@ impl<K: Kind> ToSql<Uuid, Pg> for Stored<TypedId<K>> {
 
 impl<K: Kind> FromSql<Uuid, Pg> for Stored<TypedId<K>> {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(TypedId::from_uuid(uuid::Uuid::from_slice(value.as_bytes())?)))
+        Ok(Self(TypedId::from_uuid(uuid::Uuid::from_slice(
+            value.as_bytes(),
+        )?)))
     }
 }
 

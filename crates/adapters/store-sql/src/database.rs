@@ -184,7 +184,9 @@ mod tests {
     async fn a_write_through_the_readers_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let database = migrated(&folder, &DatabaseSettings::default()).await;
-        let delete = async |database: &Database| read!(database, |conn| diesel::delete(outbox::table).execute(conn).await);
+        let delete = async |database: &Database| {
+            read!(database, |conn| diesel::delete(outbox::table).execute(conn).await)
+        };
         assert!(matches!(delete(&database).await, Err(Fault::Unavailable(_))));
     }
 
@@ -199,10 +201,17 @@ mod tests {
             })
         };
         assert_eq!(undone(&database).await.unwrap(), "undone");
-        let count = async |database: &Database| read!(database, |conn| outbox::table.count().get_result::<i64>(conn).await);
+        let count = async |database: &Database| {
+            read!(database, |conn| outbox::table
+                .count()
+                .get_result::<i64>(conn)
+                .await)
+        };
         assert_eq!(count(&database).await.unwrap(), 0);
         let write = async |database: &Database| {
-            write_one!(database, |conn| diesel::sql_query(SAMPLE_EVENT).execute(conn).await)
+            write_one!(database, |conn| diesel::sql_query(SAMPLE_EVENT)
+                .execute(conn)
+                .await)
         };
         write(&database).await.unwrap();
         assert_eq!(count(&database).await.unwrap(), 1);
@@ -223,7 +232,9 @@ mod tests {
             panic!("it is a file");
         };
         let held = writer.get().await.unwrap();
-        let write = async |database: &Database| write_one!(database, |conn| diesel::delete(outbox::table).execute(conn).await);
+        let write = async |database: &Database| {
+            write_one!(database, |conn| diesel::delete(outbox::table).execute(conn).await)
+        };
         assert!(matches!(write(&database).await, Err(Fault::Unavailable(_))));
         // Whoever reads does not wait for whoever writes.
         database.ping().await.unwrap();
@@ -237,10 +248,18 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let _database = migrated(&folder, &DatabaseSettings::default()).await;
-        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+        let files: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert!(files.len() > 1, "the log stands beside the file");
         for file in files {
-            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+            assert_eq!(
+                file.metadata().unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{:?}",
+                file.path()
+            );
         }
     }
 

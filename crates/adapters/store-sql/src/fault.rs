@@ -43,14 +43,16 @@ pub(crate) fn no_connection(error: PoolError) -> Fault {
 
 /// A statement failed.
 pub(crate) fn failed(error: Error) -> Fault {
-    match &error {
-        // `NotFound` is only left where a row must be there: elsewhere `optional` takes it away.
-        Error::DeserializationError(_) | Error::NotFound => Fault::corrupt(error),
-        Error::DatabaseError(DatabaseErrorKind::Unknown, what) if ran_out_of_time(what.message()) => {
-            Fault::timed_out(error)
-        }
-        _ => Fault::unavailable(error),
+    // `NotFound` is only left where a row must be there: elsewhere `optional` takes it away.
+    if matches!(error, Error::DeserializationError(_) | Error::NotFound) {
+        return Fault::corrupt(error);
     }
+    if let Error::DatabaseError(DatabaseErrorKind::Unknown, what) = &error
+        && ran_out_of_time(what.message())
+    {
+        return Fault::timed_out(error);
+    }
+    Fault::unavailable(error)
 }
 
 /// Diesel keeps the text of an error and not its code. Postgres says the first when `statement_timeout` ends a statement
@@ -74,14 +76,23 @@ mod tests {
     #[test]
     fn a_cancelled_statement_leaves_open_whether_it_happened() {
         for message in ["canceling statement due to statement timeout", "interrupted"] {
-            assert!(matches!(failed(database_error(message)), Fault::TimedOut(_)), "{message}");
+            assert!(
+                matches!(failed(database_error(message)), Fault::TimedOut(_)),
+                "{message}"
+            );
         }
-        assert!(matches!(failed(database_error("database is locked")), Fault::Unavailable(_)));
+        assert!(matches!(
+            failed(database_error("database is locked")),
+            Fault::Unavailable(_)
+        ));
     }
 
     #[test]
     fn what_cannot_be_read_is_damage() {
-        assert!(matches!(failed(Error::DeserializationError("x".into())), Fault::Corrupt(_)));
+        assert!(matches!(
+            failed(Error::DeserializationError("x".into())),
+            Fault::Corrupt(_)
+        ));
     }
 
     #[test]

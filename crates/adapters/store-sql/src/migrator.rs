@@ -25,7 +25,8 @@ static POSTGRES: EmbeddedMigrations = embed_migrations!("../../../migrations/pos
 /// One program migrates at a time; the others wait for it, at most half a minute, and then find nothing left to do. The
 /// number is arbitrary and fixed for ever. A migration may take longer than a statement of daily life, but must not queue
 /// behind somebody's lock with everybody else queueing behind it.
-const LOCK: &str = "SET statement_timeout = 0; SET lock_timeout = '30s'; SELECT pg_advisory_lock(7216490327114)";
+const LOCK: &str =
+    "SET statement_timeout = 0; SET lock_timeout = '30s'; SELECT pg_advisory_lock(7216490327114)";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -113,7 +114,10 @@ async fn on_postgres(pool: &Pool<AsyncPgConnection>, step: Step) -> Result<Resul
         let mut connection: AsyncConnectionWrapper<_> = connection.into();
         perform(&mut connection, &POSTGRES, step)
     };
-    #[expect(clippy::disallowed_methods, reason = "migrations are synchronous, and this is awaited to its end")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "migrations are synchronous, and this is awaited to its end"
+    )]
     let worked = tokio::task::spawn_blocking(work).await;
     worked.map_err(Fault::unavailable)
 }
@@ -131,9 +135,14 @@ fn perform<DB: Backend>(
     match (step, applied.first()) {
         (Step::Look, _) | (Step::RevertNewest, None) => {}
         (Step::RunPending, _) => {
-            for migration in known.iter().filter(|one| !applied.contains(&one.name().version())) {
+            for migration in known
+                .iter()
+                .filter(|one| !applied.contains(&one.name().version()))
+            {
                 let name = migration.name().to_string();
-                harness.run_migration(&**migration).map_err(|error| format!("{name}: {error}"))?;
+                harness
+                    .run_migration(&**migration)
+                    .map_err(|error| format!("{name}: {error}"))?;
                 done.push(name);
             }
         }
@@ -141,9 +150,13 @@ fn perform<DB: Backend>(
             let migration = known
                 .iter()
                 .find(|one| one.name().version() == *newest)
-                .ok_or_else(|| format!("migration {newest} is unknown here: revert it with the program that has it"))?;
+                .ok_or_else(|| {
+                    format!("migration {newest} is unknown here: revert it with the program that has it")
+                })?;
             let name = migration.name().to_string();
-            harness.revert_migration(&**migration).map_err(|error| format!("{name}: {error}"))?;
+            harness
+                .revert_migration(&**migration)
+                .map_err(|error| format!("{name}: {error}"))?;
             done.push(name);
         }
     }
@@ -153,11 +166,20 @@ fn perform<DB: Backend>(
     })
 }
 
-fn compare<DB: Backend>(known: &[Box<dyn Migration<DB>>], mut versions: Vec<MigrationVersion<'_>>) -> MigrationStatus {
+fn compare<DB: Backend>(
+    known: &[Box<dyn Migration<DB>>],
+    mut versions: Vec<MigrationVersion<'_>>,
+) -> MigrationStatus {
     let (mut applied, mut pending) = (Vec::new(), Vec::new());
     for migration in known {
-        let place = versions.iter().position(|version| *version == migration.name().version());
-        let names = if place.is_some() { &mut applied } else { &mut pending };
+        let place = versions
+            .iter()
+            .position(|version| *version == migration.name().version());
+        let names = if place.is_some() {
+            &mut applied
+        } else {
+            &mut pending
+        };
         names.push(migration.name().to_string());
         place.map(|place| versions.remove(place));
     }

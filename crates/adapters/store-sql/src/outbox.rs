@@ -42,7 +42,10 @@ impl OutboxStore for SqlOutbox {
         let rows = transaction!(self.0, |conn| {
             let rows = conn.lock_waiting(now, i64::from(limit)).await?;
             let these = outbox::table.filter(outbox::id.eq_any(rows.iter().map(|row| row.id)));
-            diesel::update(these).set(outbox::claimed_until.eq(until)).execute(conn).await?;
+            diesel::update(these)
+                .set(outbox::claimed_until.eq(until))
+                .execute(conn)
+                .await?;
             Ok(rows)
         })?;
         rows.into_iter().map(Event::try_from).collect()
@@ -101,7 +104,10 @@ trait LockWaiting {
 impl LockWaiting for Sqlite {
     /// The transaction holds the write lock: there is no other worker.
     async fn lock_waiting(&mut self, now: Stored<Timestamp>, limit: i64) -> QueryResult<Vec<EventRow>> {
-        waiting(now, known_kinds(), limit).select(EventRow::as_select()).load(self).await
+        waiting(now, known_kinds(), limit)
+            .select(EventRow::as_select())
+            .load(self)
+            .await
     }
 }
 
@@ -122,7 +128,7 @@ fn waiting(now: Stored<Timestamp>, kinds: Vec<&'static str>, limit: i64) -> _ {
     outbox::table
         .filter(outbox::claimed_until.is_null().or(outbox::claimed_until.le(now)))
         .filter(outbox::kind.eq_any(kinds))
-        .order(outbox::id)
+        .order(outbox::position)
         .limit(limit)
 }
 
@@ -172,8 +178,8 @@ impl TryFrom<EventRow> for Event {
 
 /// The facts of an event as they were stored.
 pub(crate) fn payload(stored: Stored<Value>) -> Result<Map<String, Value>, Fault> {
-    match stored.0 {
-        Value::Object(facts) => Ok(facts),
-        _ => Err(Fault::corrupt("the payload of an event is no object")),
-    }
+    let Value::Object(facts) = stored.0 else {
+        return Err(Fault::corrupt("the payload of an event is no object"));
+    };
+    Ok(facts)
 }

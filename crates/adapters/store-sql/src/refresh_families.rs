@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{SessionId, TenantId};
-use chancery_tokens::{Binding, EndReason, Family, RefreshFamilySystemStore, Rotation, SealedToken, TokenMac};
+use chancery_tokens::{
+    Binding, EndReason, Family, RefreshFamilySystemStore, Rotation, SealedToken, TokenMac,
+};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -49,7 +51,11 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
     #[tracing::instrument(name = "store_sql.find_family", skip_all, fields(%sid))]
     async fn find(&self, sid: SessionId) -> Result<Option<Family>, Fault> {
         let row = refresh_families::table.find(Stored(sid));
-        let found = read!(self.0, |conn| row.select(FamilyRow::as_select()).first(conn).await.optional())?;
+        let found = read!(self.0, |conn| row
+            .select(FamilyRow::as_select())
+            .first(conn)
+            .await
+            .optional())?;
         found.map(Family::try_from).transpose()
     }
 
@@ -84,7 +90,9 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
         reason: EndReason,
         events: &[Event],
     ) -> Result<bool, Fault> {
-        let live = refresh_families::table.find(Stored(sid)).filter(refresh_families::ended_at.is_null());
+        let live = refresh_families::table
+            .find(Stored(sid))
+            .filter(refresh_families::ended_at.is_null());
         transaction!(self.0, |conn| {
             let ended = diesel::update(live)
                 .set((
@@ -168,7 +176,9 @@ impl TryFrom<FamilyRow> for Family {
     fn try_from(row: FamilyRow) -> Result<Self, Fault> {
         let binding = match (row.binding.as_str(), &row.binding_digest) {
             (UNBOUND, None) => Binding::None,
-            (DEVICE, Some(digest)) => Binding::Device(codec::fixed("refresh_families.binding_digest", digest)?),
+            (DEVICE, Some(digest)) => {
+                Binding::Device(codec::fixed("refresh_families.binding_digest", digest)?)
+            }
             (other, _) => return Err(Fault::corrupt(format!("a refresh family is bound by {other:?}"))),
         };
         let previous = row.previous_pepper_id.zip(row.previous_mac);
@@ -189,7 +199,9 @@ impl TryFrom<FamilyRow> for Family {
             rotated_at: row.rotated_at.0,
             expires_at: row.expires_at.0,
             ends_at: row.ends_at.0,
-            ended: ended.map(|(at, name)| end_reason(&name).map(|reason| (at.0, reason))).transpose()?,
+            ended: ended
+                .map(|(at, name)| end_reason(&name).map(|reason| (at.0, reason)))
+                .transpose()?,
         })
     }
 }

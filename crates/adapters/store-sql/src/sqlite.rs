@@ -12,10 +12,7 @@ use diesel_async::{
     sync_connection_wrapper::SyncConnectionWrapper,
 };
 
-use crate::{
-    DatabaseSettings, OpenError,
-    database::Engine,
-};
+use crate::{DatabaseSettings, OpenError, database::Engine};
 
 /// SQLite behind diesel's async wrapper, which runs each statement on a blocking thread.
 pub(crate) type Sqlite = SyncConnectionWrapper<SqliteConnection>;
@@ -37,7 +34,8 @@ pub(crate) fn open(path: &str, settings: &DatabaseSettings) -> Result<Engine, Op
         path: path.to_owned(),
         source,
     })?;
-    let pool = |size, pragmas| pool(path, size, settings, pragmas).map_err(|error| OpenError::Pool(error.into()));
+    let pool =
+        |size, pragmas| pool(path, size, settings, pragmas).map_err(|error| OpenError::Pool(error.into()));
     Ok(Engine::Sqlite {
         writer: pool(1, WRITER)?,
         readers: pool(settings.pool_size.clamp(1, MOST_READERS), READER)?,

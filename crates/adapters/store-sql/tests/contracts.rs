@@ -27,7 +27,9 @@ macro_rules! contracts {
                 use crate::support::$fresh;
                 use chancery_store_sql::SqlAudit;
 
-                chancery_audit::audit_store_contract!(async { SqlAudit::new($fresh().await.until_the_test_ends()) });
+                chancery_audit::audit_store_contract!(async {
+                    SqlAudit::new($fresh().await.until_the_test_ends())
+                });
             }
 
             mod account_system {
@@ -41,7 +43,9 @@ macro_rules! contracts {
             mod members {
                 use crate::{contracts::accounts, support::$fresh};
 
-                chancery_accounts::member_store_contract!(async { accounts($fresh().await.until_the_test_ends()) });
+                chancery_accounts::member_store_contract!(async {
+                    accounts($fresh().await.until_the_test_ends())
+                });
             }
 
             mod refresh_families {

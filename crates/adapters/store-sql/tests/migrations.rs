@@ -60,9 +60,17 @@ async fn fill(fresh: &Fresh) {
         password: PasswordHash::from_stored("0:x".to_owned()),
         at: ambient.now(),
     };
-    let event = Event::new(&ambient, owner.tenant, EventKind::UserCreated, owner.user.to_string());
+    let event = Event::new(
+        &ambient,
+        owner.tenant,
+        EventKind::UserCreated,
+        owner.user.to_string(),
+    );
     let accounts = SqlAccounts::new(fresh.database());
-    let _ = accounts.create_first_owner(&owner, std::slice::from_ref(&event)).await.unwrap();
+    let _ = accounts
+        .create_first_owner(&owner, std::slice::from_ref(&event))
+        .await
+        .unwrap();
     SqlAudit::new(fresh.database()).record(&event).await.unwrap();
     SqlOutbox::new(fresh.database()).announce(&[event]).await.unwrap();
     assert!(accounts.has_first_owner().await.unwrap());
@@ -94,7 +102,10 @@ async fn of_many_programs_that_start_at_once_one_migrates() {
         }
         let run = programs.join_all().await;
         assert_eq!(run.iter().filter(|count| **count > 0).count(), 1, "{run:?}");
-        assert_eq!(Migrator::new(&fresh.database()).status().await.unwrap().pending, [""; 0]);
+        assert_eq!(
+            Migrator::new(&fresh.database()).status().await.unwrap().pending,
+            [""; 0]
+        );
     }
 }
 
@@ -108,7 +119,11 @@ async fn a_migration_of_a_newer_program_is_told_and_left_alone() {
     }
     let mut file = SqliteConnection::establish(sqlite.url().strip_prefix("sqlite:").unwrap()).unwrap();
     file.batch_execute(FROM_THE_FUTURE).unwrap();
-    connect(postgres.url()).await.batch_execute(FROM_THE_FUTURE).await.unwrap();
+    connect(postgres.url())
+        .await
+        .batch_execute(FROM_THE_FUTURE)
+        .await
+        .unwrap();
     for fresh in [&sqlite, &postgres] {
         let migrator = Migrator::new(&fresh.database());
         assert_eq!(migrator.status().await.unwrap().unknown, ["99991231235959"]);

@@ -30,12 +30,31 @@ const TEXT_SEARCH: &str = "tsvector";
 async fn both_databases_and_the_typed_schema_are_one() {
     let typed = typed_schema();
     let (on_postgres, on_sqlite) = (postgres().await, sqlite().await);
-    assert_eq!(names(&typed), names(&on_postgres), "tables of src/schema/ and Postgres");
-    assert_eq!(names(&typed), names(&on_sqlite), "tables of src/schema/ and SQLite");
+    assert_eq!(
+        names(&typed),
+        names(&on_postgres),
+        "tables of src/schema/ and Postgres"
+    );
+    assert_eq!(
+        names(&typed),
+        names(&on_sqlite),
+        "tables of src/schema/ and SQLite"
+    );
     for (name, table) in &typed {
-        assert_eq!(with_types(table, |types| types.1), on_postgres[name].columns, "{name}: src/schema/ and Postgres");
-        assert_eq!(with_types(table, |types| types.2), on_sqlite[name].columns, "{name}: src/schema/ and SQLite");
-        assert_eq!(table.primary_key, on_postgres[name].primary_key, "{name}: src/schema/ and Postgres");
+        assert_eq!(
+            with_types(table, |types| types.1),
+            on_postgres[name].columns,
+            "{name}: src/schema/ and Postgres"
+        );
+        assert_eq!(
+            with_types(table, |types| types.2),
+            on_sqlite[name].columns,
+            "{name}: src/schema/ and SQLite"
+        );
+        assert_eq!(
+            table.primary_key, on_postgres[name].primary_key,
+            "{name}: src/schema/ and Postgres"
+        );
     }
 }
 
@@ -46,7 +65,10 @@ async fn both_databases_have_the_same_keys_indexes_and_states() {
         let sqlite = &on_sqlite[name];
         assert_eq!(postgres.primary_key, sqlite.primary_key, "primary key of {name}");
         assert_eq!(postgres.unique, sqlite.unique, "unique keys of {name}");
-        assert_eq!(postgres.foreign_keys, sqlite.foreign_keys, "foreign keys of {name}");
+        assert_eq!(
+            postgres.foreign_keys, sqlite.foreign_keys,
+            "foreign keys of {name}"
+        );
         assert_eq!(postgres.words, sqlite.words, "words in the checks of {name}");
         assert_eq!(indexes(postgres), indexes(sqlite), "indexes of {name}");
     }
@@ -88,7 +110,8 @@ fn with_types(
 ) -> BTreeMap<String, (String, bool)> {
     let translate = |(name, (kind, nullable)): (&String, &(String, bool))| {
         let types = TYPES.iter().find(|types| types.0 == kind);
-        let types = types.unwrap_or_else(|| panic!("{name} has the type {kind}, which one of the engines lacks"));
+        let types =
+            types.unwrap_or_else(|| panic!("{name} has the type {kind}, which one of the engines lacks"));
         (name.clone(), (of_engine(types).to_owned(), *nullable))
     };
     table.columns.iter().map(translate).collect()
@@ -102,7 +125,8 @@ fn typed_schema() -> Shape {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         let mut table = None;
         for line in text.lines().map(str::trim) {
-            if let Some((name, column_type)) = line.strip_suffix(',').and_then(|line| line.split_once(" -> ")) {
+            if let Some((name, column_type)) = line.strip_suffix(',').and_then(|line| line.split_once(" -> "))
+            {
                 let (kind, nullable) = match column_type.strip_prefix("Nullable<") {
                     Some(inner) => (inner.trim_end_matches('>'), true),
                     None => (column_type, false),
@@ -110,7 +134,8 @@ fn typed_schema() -> Shape {
                 let table: &String = table.as_ref().unwrap();
                 let table: &mut Table = shape.get_mut(table).unwrap();
                 table.columns.insert(name.to_owned(), (kind.to_owned(), nullable));
-            } else if let Some((name, key)) = line.strip_suffix(") {").and_then(|line| line.split_once(" (")) {
+            } else if let Some((name, key)) = line.strip_suffix(") {").and_then(|line| line.split_once(" ("))
+            {
                 let primary_key = key.split(", ").map(str::to_owned).collect();
                 shape.insert(
                     name.to_owned(),

@@ -32,7 +32,10 @@ async fn sixty_four_writers_lose_nothing_on_postgres() {
 
 async fn sixty_four_writers_lose_nothing(fresh: Fresh) {
     write(fresh.database(), WRITERS).await;
-    assert_eq!(waiting(fresh.database()).await, WRITERS * CHANGES * EVENTS_OF_A_CHANGE);
+    assert_eq!(
+        waiting(fresh.database()).await,
+        WRITERS * CHANGES * EVENTS_OF_A_CHANGE
+    );
 }
 
 /// SQLite's lock is between processes here: `chancery admin` beside a running server.
@@ -41,7 +44,12 @@ async fn two_processes_on_one_sqlite_file_lose_nothing() {
     let fresh = fresh_sqlite().await;
     let processes = [(); 2].map(|()| {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "writers::half_of_the_writers", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "writers::half_of_the_writers",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(URL_VARIABLE, fresh.url())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -50,10 +58,20 @@ async fn two_processes_on_one_sqlite_file_lose_nothing() {
     });
     for process in processes {
         let output = process.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "the helper did not run");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+            "the helper did not run"
+        );
     }
-    assert_eq!(waiting(fresh.database()).await, WRITERS * CHANGES * EVENTS_OF_A_CHANGE);
+    assert_eq!(
+        waiting(fresh.database()).await,
+        WRITERS * CHANGES * EVENTS_OF_A_CHANGE
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +108,11 @@ async fn write(database: Database, writers: usize) {
 
 async fn waiting(database: Database) -> usize {
     let outbox = SqlOutbox::new(database);
-    outbox.claim(Ambient::system().now(), Duration::from_mins(1), u16::MAX).await.unwrap().len()
+    outbox
+        .claim(Ambient::system().now(), Duration::from_mins(1), u16::MAX)
+        .await
+        .unwrap()
+        .len()
 }
 
 /// Four workers take what is there, a batch at a time: everything comes to exactly one of them.
@@ -113,5 +135,11 @@ async fn four_workers_share_a_full_outbox_on_postgres() {
     let count = taken.len();
     taken.sort_unstable();
     taken.dedup();
-    assert_eq!((taken.len(), count), (WRITERS * CHANGES * EVENTS_OF_A_CHANGE, WRITERS * CHANGES * EVENTS_OF_A_CHANGE));
+    assert_eq!(
+        (taken.len(), count),
+        (
+            WRITERS * CHANGES * EVENTS_OF_A_CHANGE,
+            WRITERS * CHANGES * EVENTS_OF_A_CHANGE
+        )
+    );
 }

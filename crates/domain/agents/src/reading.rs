@@ -216,7 +216,7 @@ impl ConversationReader {
             if let Some((run, events)) = &mut self.current
                 && let Some(event) = events.next().await
             {
-                    return Ok(Some((run.clone(), event?)));
+                return Ok(Some((run.clone(), event?)));
             }
             let store = &self.service.parts.runs;
             let next = store

@@ -10,7 +10,11 @@ use chancery_ids::TenantId;
 use chancery_tokens::{RefreshFamilySystemStore, contract::MemoryFamilies};
 
 fn fresh() -> Ready<(Arc<dyn RefreshFamilySystemStore>, TenantId, ())> {
-    ready((Arc::new(MemoryFamilies::default()), Ambient::system().new_id(), ()))
+    ready((
+        Arc::new(MemoryFamilies::default()),
+        Ambient::system().new_id(),
+        (),
+    ))
 }
 
 mod store {

@@ -6,12 +6,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{DevelopmentSecrets, Http, Source};
 
-const AUDIENCES: [&str; 5] =
-    ["agent-api", "analytics-service", "billing-worker", "support-console", "synthetic-monitor"];
+const AUDIENCES: [&str; 5] = [
+    "agent-api",
+    "analytics-service",
+    "billing-worker",
+    "support-console",
+    "synthetic-monitor",
+];
 
 /// Tokens, passwords and the first owner.
 #[derive(Debug)]
-pub struct Auth {
+pub(crate) struct Auth {
     /// `AUTH_ISSUER`: `iss`.
     pub issuer: String,
     /// `AUTH_AUDIENCE`: access tokens carry all, verification asks for one.
@@ -38,7 +43,7 @@ pub struct Auth {
 
 /// `BOOTSTRAP_OWNER_EMAIL` and `BOOTSTRAP_OWNER_PASSWORD`.
 #[derive(Debug)]
-pub struct Bootstrap {
+pub(crate) struct Bootstrap {
     /// The address.
     pub email: String,
     /// The password; must pass the policy.
@@ -58,13 +63,19 @@ impl Auth {
         let refresh_pepper = pepper("AUTH_REFRESH_TOKEN_PEPPER");
         let password_pepper = pepper("AUTH_PASSWORD_PEPPER");
         let auth = Self {
-            issuer: source.text("AUTH_ISSUER").unwrap_or_else(|| http.public_base().to_owned()),
+            issuer: source
+                .text("AUTH_ISSUER")
+                .unwrap_or_else(|| http.public_base().to_owned()),
             audiences: source.list("AUTH_AUDIENCE", &AUDIENCES),
             access_life: minutes(source.number("ACCESS_TOKEN_EXPIRE_MINUTES", 15, 1..=30)),
             refresh_life: minutes(source.number("AUTH_REFRESH_TOKEN_TTL_MINUTES", 43_200, 1..=43_200)),
             session_max: minutes(24 * 60 * source.number("AUTH_SESSION_MAX_DAYS", 90, 1..=365)),
             grace: Duration::from_secs(source.number("AUTH_REFRESH_GRACE_SECONDS", 10, 0..=60)),
-            jwks_max_age: Duration::from_secs(source.number("AUTH_JWKS_MAX_AGE_SECONDS", jwks_cache, 1..=86_400)),
+            jwks_max_age: Duration::from_secs(source.number(
+                "AUTH_JWKS_MAX_AGE_SECONDS",
+                jwks_cache,
+                1..=86_400,
+            )),
             exact_algorithm_name: exact_algorithm_name(source),
             refresh_pepper: refresh_pepper?,
             password_pepper: password_pepper?,
@@ -79,11 +90,20 @@ impl Auth {
 
 impl Bootstrap {
     fn read(source: &mut Source) -> Option<Self> {
-        match (source.text("BOOTSTRAP_OWNER_EMAIL"), source.text("BOOTSTRAP_OWNER_PASSWORD")) {
-            (Some(email), Some(password)) => Some(Self { email, password: password.into() }),
+        match (
+            source.text("BOOTSTRAP_OWNER_EMAIL"),
+            source.text("BOOTSTRAP_OWNER_PASSWORD"),
+        ) {
+            (Some(email), Some(password)) => Some(Self {
+                email,
+                password: password.into(),
+            }),
             (None, None) => None,
             _ => {
-                source.refuse("BOOTSTRAP_OWNER_EMAIL", "and BOOTSTRAP_OWNER_PASSWORD go together");
+                source.refuse(
+                    "BOOTSTRAP_OWNER_EMAIL",
+                    "and BOOTSTRAP_OWNER_PASSWORD go together",
+                );
                 None
             }
         }
@@ -109,7 +129,9 @@ fn pepper(
     development: bool,
 ) -> Result<SecretString, String> {
     if let Some(text) = source.text(name) {
-        let secrets = text.split(',').map(|entry| entry.split_once(':').map_or(entry, |(_, secret)| secret));
+        let secrets = text
+            .split(',')
+            .map(|entry| entry.split_once(':').map_or(entry, |(_, secret)| secret));
         for secret in secrets {
             if secret.starts_with("local-dev-") || secret.starts_with("change-me") {
                 source.refuse(name, "is a published default; set a secret of your own");
@@ -120,7 +142,10 @@ fn pepper(
         return Ok(text.into());
     }
     if !development {
-        source.refuse(name, "must be set outside development: 32 random bytes or more, the same on every replica");
+        source.refuse(
+            name,
+            "must be set outside development: 32 random bytes or more, the same on every replica",
+        );
         return Ok(String::new().into());
     }
     let secrets = DevelopmentSecrets::open(data_dir).map_err(|error| format!("{name}: {error}"))?;

@@ -9,7 +9,7 @@ use super::Source;
 
 /// How the server is reached, and by whom.
 #[derive(Debug)]
-pub struct Http {
+pub(crate) struct Http {
     /// `HOST`: the address to listen on.
     pub host: IpAddr,
     /// `PORT`: 0 takes a free one.
@@ -52,17 +52,18 @@ impl Http {
 
     /// The public address without a trailing slash, as issuers and links write it.
     #[must_use]
-    pub fn public_base(&self) -> &str {
+    pub(crate) fn public_base(&self) -> &str {
         self.public_url.as_str().trim_end_matches('/')
     }
 }
 
 /// The host of an authority; an IPv6 address keeps its brackets.
 #[must_use]
-pub fn without_port(authority: &str) -> &str {
+pub(crate) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.is_empty() => {
-            if host.starts_with('[') != host.ends_with(']') || (host.contains(':') && !host.starts_with('[')) {
+            if host.starts_with('[') != host.ends_with(']') || (host.contains(':') && !host.starts_with('['))
+            {
                 authority
             } else {
                 host
@@ -73,11 +74,22 @@ pub fn without_port(authority: &str) -> &str {
 }
 
 fn public_url(source: &mut Source) -> Url {
-    let text = source.text("APP_PUBLIC_URL").unwrap_or_else(|| "http://localhost:8080".to_owned());
+    let text = source
+        .text("APP_PUBLIC_URL")
+        .unwrap_or_else(|| "http://localhost:8080".to_owned());
     match Url::parse(&text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.query().is_none() => url,
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.host_str().is_some()
+                && url.query().is_none() =>
+        {
+            url
+        }
         _ => {
-            source.refuse("APP_PUBLIC_URL", "must be an http or https address without a query");
+            source.refuse(
+                "APP_PUBLIC_URL",
+                "must be an http or https address without a query",
+            );
             FALLBACK.clone()
         }
     }
@@ -90,14 +102,23 @@ static FALLBACK: std::sync::LazyLock<Url> = std::sync::LazyLock::new(|| {
 });
 
 fn origins(source: &mut Source) -> Vec<String> {
-    let origins = source.list("ALLOWED_ORIGINS", &["http://localhost:8000", "http://localhost:8080"]);
+    let origins = source.list(
+        "ALLOWED_ORIGINS",
+        &["http://localhost:8000", "http://localhost:8080"],
+    );
     for origin in &origins {
         if origin == "*" {
-            source.refuse("ALLOWED_ORIGINS", "`*` would let any site use a person's credentials; list the origins");
+            source.refuse(
+                "ALLOWED_ORIGINS",
+                "`*` would let any site use a person's credentials; list the origins",
+            );
         } else if Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin) {
             continue;
         } else {
-            source.refuse("ALLOWED_ORIGINS", &format!("`{origin}` is no origin; write scheme://host[:port]"));
+            source.refuse(
+                "ALLOWED_ORIGINS",
+                &format!("`{origin}` is no origin; write scheme://host[:port]"),
+            );
         }
     }
     origins
@@ -106,9 +127,15 @@ fn origins(source: &mut Source) -> Vec<String> {
 fn proxies(source: &mut Source) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for text in source.list("TRUSTED_PROXIES", &[]) {
-        match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+        match text
+            .parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        {
             Ok(network) => networks.push(network),
-            Err(_) => source.refuse("TRUSTED_PROXIES", &format!("`{text}` is no network such as 10.0.0.0/8")),
+            Err(_) => source.refuse(
+                "TRUSTED_PROXIES",
+                &format!("`{text}` is no network such as 10.0.0.0/8"),
+            ),
         }
     }
     networks

@@ -9,16 +9,16 @@ mod storage;
 
 use std::path::{Path, PathBuf};
 
-pub use auth::{Auth, Bootstrap};
-pub use http::Http;
-pub use model::{ModelSettings, OpenAi};
-pub use secrets::DevelopmentSecrets;
-pub use source::{ConfigErrors, Source};
-pub use storage::{KeyStorage, Storage};
+pub(crate) use auth::Auth;
+pub(crate) use http::{Http, without_port};
+pub(crate) use model::ModelSettings;
+pub(crate) use secrets::DevelopmentSecrets;
+pub(crate) use source::{ConfigErrors, Source};
+pub(crate) use storage::{KeyStorage, Storage};
 
 /// Everything the server is told. Built once, at the start; nothing below the server crate sees it.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// `ENVIRONMENT` is `development`.
     pub development: bool,
     /// `LOG_LEVEL`: a level, or directives as `tracing` reads them.
@@ -37,18 +37,25 @@ pub struct Config {
 
 impl Config {
     /// Reads `chancery.toml` in the working folder and the process's environment.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-    pub fn load() -> Result<Self, ConfigErrors> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    pub(crate) fn load() -> Result<Self, ConfigErrors> {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::from_source(Source::read(Path::new("chancery.toml"), environment)?)
     }
 
     /// Reads every section and gathers what is wrong.
-    pub fn from_source(mut source: Source) -> Result<Self, ConfigErrors> {
-        let environment = source.text("ENVIRONMENT").unwrap_or_else(|| "development".to_owned());
+    pub(crate) fn from_source(mut source: Source) -> Result<Self, ConfigErrors> {
+        let environment = source
+            .text("ENVIRONMENT")
+            .unwrap_or_else(|| "development".to_owned());
         let development = environment == "development";
-        let data_dir = source.text("DATA_DIR").map_or_else(|| PathBuf::from("var"), PathBuf::from);
+        let data_dir = source
+            .text("DATA_DIR")
+            .map_or_else(|| PathBuf::from("var"), PathBuf::from);
         let log_level = source.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         let http = Http::read(&mut source);
         let storage = Storage::read(&mut source, &data_dir, development);
@@ -56,7 +63,15 @@ impl Config {
         let auth = Auth::read(&mut source, &http, &data_dir, development);
         source.finish()?;
         let auth = auth.map_err(|error| ConfigErrors(vec![error]))?;
-        Ok(Self { development, log_level, data_dir, http, storage, auth, model })
+        Ok(Self {
+            development,
+            log_level,
+            data_dir,
+            http,
+            storage,
+            auth,
+            model,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::Source;
 
 /// Which model answers, and within which time.
 #[derive(Debug)]
-pub struct ModelSettings {
+pub(crate) struct ModelSettings {
     /// The OpenAI-compatible endpoint; `None` when neither `OPENAI_API_KEY` nor `OPENAI_BASE_URL` is set: the offline
     /// model answers.
     pub openai: Option<OpenAi>,
@@ -27,7 +27,7 @@ pub struct ModelSettings {
 
 /// An OpenAI-compatible endpoint.
 #[derive(Debug)]
-pub struct OpenAi {
+pub(crate) struct OpenAi {
     /// `OPENAI_BASE_URL`, with its version path.
     pub base_url: Url,
     /// `OPENAI_API_KEY`; local servers need none.
@@ -69,7 +69,8 @@ impl OpenAi {
             }
         };
         let model = source.text("OPENAI_MODEL");
-        let connect_timeout = Duration::from_secs(source.number("MODEL_CONNECT_TIMEOUT_SECONDS", 10, 1..=600));
+        let connect_timeout =
+            Duration::from_secs(source.number("MODEL_CONNECT_TIMEOUT_SECONDS", 10, 1..=600));
         let idle_timeout = Duration::from_secs(source.number("MODEL_IDLE_TIMEOUT_SECONDS", 60, 1..=3600));
         if api_key.is_none() && base_url.is_none() {
             return None;
@@ -78,11 +79,21 @@ impl OpenAi {
         let base_url = match Url::parse(&text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => url,
             _ => {
-                source.refuse("OPENAI_BASE_URL", "must be an http or https address such as http://localhost:11434/v1");
+                source.refuse(
+                    "OPENAI_BASE_URL",
+                    "must be an http or https address such as http://localhost:11434/v1",
+                );
                 return None;
             }
         };
-        Some(Self { base_url, api_key, chat_completions, model, connect_timeout, idle_timeout })
+        Some(Self {
+            base_url,
+            api_key,
+            chat_completions,
+            model,
+            connect_timeout,
+            idle_timeout,
+        })
     }
 }
 

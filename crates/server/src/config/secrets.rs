@@ -15,16 +15,24 @@ use secrecy::SecretString;
 const NAMES: [&str; 2] = ["AUTH_REFRESH_TOKEN_PEPPER", "AUTH_PASSWORD_PEPPER"];
 
 /// `DATA_DIR/secrets.toml`, mode 0600.
-pub struct DevelopmentSecrets {
+pub(crate) struct DevelopmentSecrets {
     table: toml::Table,
 }
 
 impl DevelopmentSecrets {
     /// Opens the file, making it with new secrets when there is none. Two processes that start at once end up with the same.
-    pub fn open(data_dir: &Path) -> io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
+    pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)?;
         let path = data_dir.join("secrets.toml");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(data_dir.join("secrets.lock"))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(data_dir.join("secrets.lock"))?;
         lock.lock()?;
         if !path.try_exists()? {
             write_new(data_dir, &path)?;
@@ -39,7 +47,10 @@ impl DevelopmentSecrets {
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let table: toml::Table = text.parse().map_err(io::Error::other)?;
-        match NAMES.iter().find(|name| !matches!(table.get(**name), Some(toml::Value::String(_)))) {
+        match NAMES
+            .iter()
+            .find(|name| !matches!(table.get(**name), Some(toml::Value::String(_))))
+        {
             None => Ok(Self { table }),
             Some(name) => Err(io::Error::other(format!("{} lacks {name}", path.display()))),
         }
@@ -47,21 +58,32 @@ impl DevelopmentSecrets {
 
     /// The secret of this name.
     #[must_use]
-    pub fn of(&self, name: &str) -> SecretString {
-        self.table.get(name).and_then(toml::Value::as_str).unwrap_or_default().to_owned().into()
+    pub(crate) fn of(&self, name: &str) -> SecretString {
+        self.table
+            .get(name)
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+            .into()
     }
 }
 
 /// Writes beside and renames, so that a crash leaves no half of a file.
 fn write_new(folder: &Path, path: &Path) -> io::Result<()> {
-    let mut text = String::from("# Made once for development. Whoever reads this can forge what it protects.\n");
+    let mut text =
+        String::from("# Made once for development. Whoever reads this can forge what it protects.\n");
     for name in NAMES {
         let mut secret = [0; 32];
         SystemEntropy.fill(&mut secret);
         text.push_str(&format!("{name} = \"{}\"\n", URL_SAFE_NO_PAD.encode(secret)));
     }
     let temporary = folder.join("secrets.toml.new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
@@ -79,8 +101,10 @@ mod tests {
     #[test]
     fn secrets_are_made_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, again) =
-            (DevelopmentSecrets::open(folder.path()).unwrap(), DevelopmentSecrets::open(folder.path()).unwrap());
+        let (first, again) = (
+            DevelopmentSecrets::open(folder.path()).unwrap(),
+            DevelopmentSecrets::open(folder.path()).unwrap(),
+        );
         for name in NAMES {
             assert_eq!(first.of(name).expose_secret(), again.of(name).expose_secret());
             assert!(first.of(name).expose_secret().len() >= 32);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
 
 /// Every setting by its environment name. The environment wins over the file.
-pub struct Source {
+pub(crate) struct Source {
     values: BTreeMap<String, Value>,
     asked: Vec<&'static str>,
     errors: Vec<String>,
@@ -22,7 +22,7 @@ enum Origin {
 
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(pub Vec<String>);
+pub(crate) struct ConfigErrors(pub Vec<String>);
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,30 +35,43 @@ impl std::error::Error for ConfigErrors {}
 impl Source {
     /// Reads the file, if there is one, and lays the environment over it. In the file a setting is written in lower or
     /// upper case; lists may be arrays.
-    pub fn read(
+    pub(crate) fn read(
         file: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigErrors> {
-        let mut source = Self { values: BTreeMap::new(), asked: Vec::new(), errors: Vec::new() };
+        let mut source = Self {
+            values: BTreeMap::new(),
+            asked: Vec::new(),
+            errors: Vec::new(),
+        };
         match std::fs::read_to_string(file) {
             Ok(text) => source.add_file(&text, file)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(ConfigErrors(vec![format!("{}: {error}", file.display())])),
         }
         for (name, text) in environment {
-            source.values.insert(name, Value { text, origin: Origin::Environment });
+            source.values.insert(
+                name,
+                Value {
+                    text,
+                    origin: Origin::Environment,
+                },
+            );
         }
         Ok(source)
     }
 
     /// The setting's text; `None` when it is not set or empty.
-    pub fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.asked.push(name);
-        self.values.get(name).map(|value| value.text.trim().to_owned()).filter(|text| !text.is_empty())
+        self.values
+            .get(name)
+            .map(|value| value.text.trim().to_owned())
+            .filter(|text| !text.is_empty())
     }
 
     /// The setting, read as a `T`. What cannot be read is noted, and the default goes on.
-    pub fn parse<T: FromStr>(&mut self, name: &'static str, default: T) -> T
+    pub(crate) fn parse<T: FromStr>(&mut self, name: &'static str, default: T) -> T
     where
         T::Err: fmt::Display,
     {
@@ -73,16 +86,19 @@ impl Source {
     }
 
     /// A number inside `range`.
-    pub fn number(&mut self, name: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
+    pub(crate) fn number(&mut self, name: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
         let number = self.parse(name, default);
         if !range.contains(&number) {
-            self.refuse(name, &format!("must be from {} to {}", range.start(), range.end()));
+            self.refuse(
+                name,
+                &format!("must be from {} to {}", range.start(), range.end()),
+            );
         }
         number
     }
 
     /// `true`, `false`, `1`, `0`, `yes` or `no`.
-    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
         let text = self.text(name)?;
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" => Some(true),
@@ -95,7 +111,7 @@ impl Source {
     }
 
     /// A list: comma separated, or a JSON array of texts.
-    pub fn list(&mut self, name: &'static str, default: &[&str]) -> Vec<String> {
+    pub(crate) fn list(&mut self, name: &'static str, default: &[&str]) -> Vec<String> {
         let Some(text) = self.text(name) else {
             return default.iter().map(|item| (*item).to_owned()).collect();
         };
@@ -105,30 +121,46 @@ impl Source {
                 Vec::new()
             });
         }
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(ToOwned::to_owned)
+            .collect()
     }
 
     /// Notes what is wrong with a setting.
-    pub fn refuse(&mut self, name: &str, why: &str) {
+    pub(crate) fn refuse(&mut self, name: &str, why: &str) {
         self.errors.push(format!("{name}: {why}"));
     }
 
     /// Ends the reading: whatever was noted, and every name in the file that nobody asked for.
-    pub fn finish(mut self) -> Result<(), ConfigErrors> {
+    pub(crate) fn finish(mut self) -> Result<(), ConfigErrors> {
         for (name, value) in &self.values {
             if value.origin == Origin::File && !self.asked.iter().any(|asked| asked == name) {
-                let nearest = self.asked.iter().min_by_key(|asked| strsim::levenshtein(asked, name));
+                let nearest = self
+                    .asked
+                    .iter()
+                    .min_by_key(|asked| strsim::levenshtein(asked, name));
                 let hint = nearest.map(|near| format!("; did you mean {}?", near.to_lowercase()));
                 let name = name.to_lowercase();
-                self.errors.push(format!("{name}: there is no such setting{}", hint.unwrap_or_default()));
+                self.errors.push(format!(
+                    "{name}: there is no such setting{}",
+                    hint.unwrap_or_default()
+                ));
             }
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(ConfigErrors(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigErrors(self.errors))
+        }
     }
 
     fn add_file(&mut self, text: &str, file: &Path) -> Result<(), ConfigErrors> {
         let refuse = |why: String| ConfigErrors(vec![format!("{}: {why}", file.display())]);
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| refuse(error.to_string()))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| refuse(error.to_string()))?;
         for (name, value) in table {
             let text = match value {
                 toml::Value::String(text) => text,
@@ -137,10 +169,18 @@ impl Source {
                 toml::Value::Boolean(flag) => flag.to_string(),
                 toml::Value::Array(items) => serde_json::to_string(&items).unwrap_or_default(),
                 toml::Value::Datetime(_) | toml::Value::Table(_) => {
-                    return Err(refuse(format!("{name}: settings are texts, numbers, true, false or lists")));
+                    return Err(refuse(format!(
+                        "{name}: settings are texts, numbers, true, false or lists"
+                    )));
                 }
             };
-            self.values.insert(name.to_uppercase(), Value { text, origin: Origin::File });
+            self.values.insert(
+                name.to_uppercase(),
+                Value {
+                    text,
+                    origin: Origin::File,
+                },
+            );
         }
         Ok(())
     }
@@ -154,7 +194,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chancery.toml");
         std::fs::write(&path, file).unwrap();
-        let environment = environment.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         Source::read(&path, environment).unwrap()
     }
 
@@ -171,7 +213,12 @@ mod tests {
         typo.text("PORT");
         typo.text("HOST");
         let errors = typo.finish().unwrap_err();
-        assert_eq!(errors, ConfigErrors(vec!["prot: there is no such setting; did you mean port?".to_owned()]));
+        assert_eq!(
+            errors,
+            ConfigErrors(vec![
+                "prot: there is no such setting; did you mean port?".to_owned()
+            ])
+        );
     }
 
     #[test]

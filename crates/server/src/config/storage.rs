@@ -8,7 +8,7 @@ use super::Source;
 
 /// Databases, Redis and where keys are kept.
 #[derive(Debug)]
-pub struct Storage {
+pub(crate) struct Storage {
     /// `DATABASE_URL`; by default SQLite under `DATA_DIR`. Holds a password, so it is secret.
     pub database_url: SecretString,
     /// Whether that is Postgres.
@@ -25,7 +25,7 @@ pub struct Storage {
 
 /// Where signing keys are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyStorage {
+pub(crate) enum KeyStorage {
     /// In files of this folder.
     Files(PathBuf),
 }
@@ -44,7 +44,9 @@ impl Storage {
             }
             Some(_) => source.refuse("AUTH_KEY_STORAGE_BACKEND", "must be file, sql or secret-manager"),
         }
-        let folder = source.text("AUTH_KEY_STORAGE_PATH").map_or_else(|| data_dir.join("keys"), PathBuf::from);
+        let folder = source
+            .text("AUTH_KEY_STORAGE_PATH")
+            .map_or_else(|| data_dir.join("keys"), PathBuf::from);
         if postgres && !development {
             source.refuse(
                 "AUTH_KEY_STORAGE_BACKEND",

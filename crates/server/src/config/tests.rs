@@ -6,8 +6,10 @@ use super::{Config, ConfigErrors, Source};
 
 fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let folder = tempfile::tempdir().unwrap();
-    let mut environment: Vec<_> =
-        settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let mut environment: Vec<_> = settings
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
     environment.push(("DATA_DIR".to_owned(), folder.path().display().to_string()));
     Config::from_source(Source::read(Path::new("/nonexistent/chancery.toml"), environment).unwrap())
 }
@@ -38,7 +40,10 @@ fn published_default_peppers_are_refused_in_every_environment() {
 #[test]
 fn outside_development_no_secret_is_made() {
     let errors = refusal(&[("ENVIRONMENT", "production")]);
-    assert!(errors.contains("AUTH_REFRESH_TOKEN_PEPPER") && errors.contains("AUTH_PASSWORD_PEPPER"), "{errors}");
+    assert!(
+        errors.contains("AUTH_REFRESH_TOKEN_PEPPER") && errors.contains("AUTH_PASSWORD_PEPPER"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -50,7 +55,10 @@ fn postgres_without_redis_or_shared_keys_is_refused_outside_development() {
         ("AUTH_REFRESH_TOKEN_PEPPER", secret),
         ("AUTH_PASSWORD_PEPPER", secret),
     ]);
-    assert!(errors.contains("REDIS_URL") && errors.contains("AUTH_KEY_STORAGE_BACKEND"), "{errors}");
+    assert!(
+        errors.contains("REDIS_URL") && errors.contains("AUTH_KEY_STORAGE_BACKEND"),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 /// The client's address: `X-Forwarded-For` walked from the right past trusted hops. An element that is no address ends
 /// the walk, and so does the first that is not trusted.
 #[must_use]
-pub fn client_ip<'a>(
+pub(crate) fn client_ip<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,
     trusted: &[IpNet],
@@ -40,7 +40,11 @@ mod tests {
             ("10.0.0.1", &["198.51.100.9"], "198.51.100.9"),
             ("10.0.0.1", &["1.1.1.1, 198.51.100.9"], "198.51.100.9"),
             ("10.0.0.1", &["198.51.100.9, 10.0.0.2"], "198.51.100.9"),
-            ("10.0.0.1", &["6.6.6.6, 198.51.100.9, 10.0.0.2, 10.0.0.3"], "198.51.100.9"),
+            (
+                "10.0.0.1",
+                &["6.6.6.6, 198.51.100.9, 10.0.0.2, 10.0.0.3"],
+                "198.51.100.9",
+            ),
             ("10.0.0.1", &["198.51.100.9", "10.0.0.2"], "198.51.100.9"),
             ("10.0.0.1", &["6.6.6.6", "198.51.100.9"], "198.51.100.9"),
             ("10.0.0.1", &["unknown"], "10.0.0.1"),

@@ -18,8 +18,8 @@ use chancery_ids::TokenId;
 use ipnet::IpNet;
 use tracing::Instrument;
 
-pub use client_ip::client_ip;
-pub use traceparent::trace_id;
+pub(crate) use client_ip::client_ip;
+pub(crate) use traceparent::trace_id;
 
 use crate::{config::without_port, metrics::Metrics};
 
@@ -27,7 +27,7 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
 /// What the edge needs to know.
-pub struct Edge {
+pub(crate) struct Edge {
     /// Hosts that may be asked for, lower case, without ports.
     pub allowed_hosts: Vec<String>,
     /// Whose `X-Forwarded-For` counts.
@@ -39,7 +39,7 @@ pub struct Edge {
 }
 
 /// Checks the host, gives the request its correlation id and span, counts and times it.
-pub async fn guard(
+pub(crate) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -47,7 +47,7 @@ pub async fn guard(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
     let began = edge.ambient.clock.monotonic();
-    let correlation = edge.ambient.new_id::<TokenId>().to_string();
+    let correlation = TokenId::to_string(&edge.ambient.new_id());
     let span = span_of(&request, &edge, &correlation);
     let method = request.method().clone();
 
@@ -60,20 +60,37 @@ pub async fn guard(
     };
 
     let took = edge.ambient.clock.monotonic().saturating_sub(began);
-    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-    edge.metrics.observe_request(&method, &route, response.status(), took);
+    let route = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".to_owned());
+    edge.metrics
+        .observe_request(&method, &route, response.status(), took);
     span.in_scope(|| {
-        tracing::info!(route, status = response.status().as_u16(), seconds = took.as_secs_f64(), "http.request");
+        tracing::info!(
+            route,
+            status = response.status().as_u16(),
+            seconds = took.as_secs_f64(),
+            "http.request"
+        );
     });
     mark(&mut response, &correlation, took);
     Ok(response)
 }
 
 fn span_of(request: &ServiceRequest, edge: &Edge, correlation: &str) -> tracing::Span {
-    let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let forwarded: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or("")).collect();
+    let header = request
+        .headers()
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok());
+    let peer = request
+        .peer_addr()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+    let forwarded: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .map(|value| value.to_str().unwrap_or(""))
+        .collect();
     let client = client_ip(peer, forwarded.into_iter(), &edge.trusted_proxies);
     tracing::info_span!(
         "http",

@@ -2,7 +2,7 @@
 
 /// The trace id of a `traceparent` header; `None` when the header does not fit the recommendation.
 #[must_use]
-pub fn trace_id(header: &str) -> Option<&str> {
+pub(crate) fn trace_id(header: &str) -> Option<&str> {
     let mut fields = header.split('-');
     let (version, trace, parent, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let is_hex = |text: &str, length: usize| {
@@ -26,7 +26,10 @@ mod tests {
     #[test]
     fn the_trace_id_of_a_good_header_is_found() {
         assert_eq!(trace_id(&format!("00-{TRACE}-00f067aa0ba902b7-01")), Some(TRACE));
-        assert_eq!(trace_id(&format!("01-{TRACE}-00f067aa0ba902b7-01-later")), Some(TRACE));
+        assert_eq!(
+            trace_id(&format!("01-{TRACE}-00f067aa0ba902b7-01-later")),
+            Some(TRACE)
+        );
     }
 
     #[test]

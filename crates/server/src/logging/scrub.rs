@@ -9,13 +9,13 @@ const REPLACEMENT: &str = "[redacted]";
 
 /// A writer that replaces JWTs, bearer credentials and passwords in URLs. The log writes a line at a time, so no secret is
 /// cut in two.
-pub struct Scrubbed<W> {
+pub(crate) struct Scrubbed<W> {
     inner: W,
 }
 
 impl<W: Write> Scrubbed<W> {
     /// Writes scrubbed lines to `inner`.
-    pub fn new(inner: W) -> Self {
+    pub(crate) fn new(inner: W) -> Self {
         Self { inner }
     }
 }
@@ -43,7 +43,9 @@ fn scrub(text: &str) -> Cow<'_, str> {
     let mut scrubbed = String::with_capacity(text.len());
     let mut after_bearer = false;
     for word in text.split_inclusive(is_end) {
-        let (body, end) = word.strip_suffix(is_end).map_or((word, ""), |body| (body, &word[body.len()..]));
+        let (body, end) = word
+            .strip_suffix(is_end)
+            .map_or((word, ""), |body| (body, &word[body.len()..]));
         if body.is_empty() {
             scrubbed.push_str(end);
             continue;
@@ -81,14 +83,27 @@ mod tests {
 
     #[test]
     fn tokens_credentials_and_passwords_in_urls_are_replaced() {
-        assert_eq!(scrub("got eyJhbGciOiJFZERTQSJ9.e30.c2ln from"), "got [redacted] from");
-        assert_eq!(scrub(r#"{"h":"Bearer s3cret-value"}"#), r#"{"h":"Bearer [redacted]"}"#);
-        assert_eq!(scrub("postgres://ada:pw@db:5432/x"), "postgres://[redacted]@db:5432/x");
+        assert_eq!(
+            scrub("got eyJhbGciOiJFZERTQSJ9.e30.c2ln from"),
+            "got [redacted] from"
+        );
+        assert_eq!(
+            scrub(r#"{"h":"Bearer s3cret-value"}"#),
+            r#"{"h":"Bearer [redacted]"}"#
+        );
+        assert_eq!(
+            scrub("postgres://ada:pw@db:5432/x"),
+            "postgres://[redacted]@db:5432/x"
+        );
     }
 
     #[test]
     fn ordinary_lines_stay_as_they_are() {
-        for line in ["listening on http://127.0.0.1:8080/", "key eyJunk without dots", "plain"] {
+        for line in [
+            "listening on http://127.0.0.1:8080/",
+            "key eyJunk without dots",
+            "plain",
+        ] {
             assert_eq!(scrub(line), line);
         }
     }

@@ -58,7 +58,11 @@ struct Tooling {
 
 impl AgentItem {
     fn of(agent: &HostedAgent, tools: &ToolCatalogue) -> Self {
-        let categories = agent.tools.iter().filter_map(|name| Some(tools.find(name)?.spec().category.as_str()));
+        let categories = agent
+            .bundle
+            .tools
+            .iter()
+            .filter_map(|name| Some(tools.find(name)?.spec().category.as_str()));
         let categories: Vec<_> = categories.collect();
         Self {
             name: agent.name.clone(),
@@ -100,8 +104,16 @@ struct AgentStatus {
 #[get("/agents")]
 pub(crate) async fn list_agents(api: Data<Api>, Caller(caller): Caller) -> Result<HttpResponse, Failure> {
     caller.require(Scope::TOOLS_READ)?;
-    let items: Vec<_> = api.agents.iter().map(|agent| AgentItem::of(agent, &api.tools)).collect();
-    Ok(HttpResponse::Ok().json(AgentList { total: items.len(), items, next_cursor: None }))
+    let items: Vec<_> = api
+        .agents
+        .iter()
+        .map(|agent| AgentItem::of(agent, &api.tools))
+        .collect();
+    Ok(HttpResponse::Ok().json(AgentList {
+        total: items.len(),
+        items,
+        next_cursor: None,
+    }))
 }
 
 /// Shows how the caller uses an agent.
@@ -135,11 +147,19 @@ pub(crate) async fn show_agent_status(
 async fn changes_with(api: &Data<Api>, caller: Principal, agent: String) -> Result<Vec<Timestamp>, Failure> {
     let filter = ListFilter { agent: Some(agent) };
     let listed = run(api, |api| async move {
-        match api.conversations.list(&caller, &filter, None, Limit::LARGEST).await {
+        match api
+            .conversations
+            .list(&caller, &filter, None, Limit::LARGEST)
+            .await
+        {
             Ok(page) => Ok(page.items),
             Err(ConversationsError::Denied(_)) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     });
-    Ok(listed.await?.into_iter().map(|conversation| conversation.updated_at).collect())
+    Ok(listed
+        .await?
+        .into_iter()
+        .map(|conversation| conversation.updated_at)
+        .collect())
 }

@@ -21,7 +21,11 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = Bearer::from_request(request, payload).into_inner();
-        ready(caller.map(|bearer| Self(bearer.into_principal())).map_err(Failure::from))
+        ready(
+            caller
+                .map(|bearer| Self(bearer.into_principal()))
+                .map_err(Failure::from),
+        )
     }
 }
 

@@ -16,6 +16,10 @@ pub(crate) struct SuccessResponse<T> {
 impl<T> SuccessResponse<T> {
     /// `data`, wrapped.
     pub(crate) const fn new(message: &'static str, data: T) -> Self {
-        Self { success: true, message, data }
+        Self {
+            success: true,
+            message,
+            data,
+        }
     }
 }

@@ -1,7 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod agents;
+mod auth;
 mod body;
+mod caller;
+mod conversations;
+mod envelope;
 mod params;
 pub mod problem;
+mod routes;
+mod runs;
 mod secret_names;
 mod sse;
+mod state;
+mod tools;
+
+pub use routes::{configure, describe, security};
+pub use state::Api;

@@ -33,10 +33,23 @@ struct ToolsAnswer {
 #[get("/tools")]
 pub(crate) async fn list_tools(api: Data<Api>, Caller(caller): Caller) -> Result<HttpResponse, Failure> {
     caller.require(Scope::TOOLS_READ)?;
-    let tool_names: Vec<_> = api.tools.specs().map(|spec| spec.name.clone()).collect();
-    let mut categories: Vec<_> = api.tools.specs().map(|spec| spec.category.clone()).collect();
+    let tool_names: Vec<_> = api.tools.iter().map(|tool| tool.spec().name.clone()).collect();
+    let mut categories: Vec<_> = api
+        .tools
+        .iter()
+        .map(|tool| tool.spec().category.clone())
+        .collect();
     categories.sort_unstable();
     categories.dedup();
-    let per_agent = api.agents.iter().map(|agent| (agent.name.clone(), agent.tools.clone())).collect();
-    Ok(HttpResponse::Ok().json(ToolsAnswer { total_tools: tool_names.len(), tool_names, categories, per_agent }))
+    let per_agent = api
+        .agents
+        .iter()
+        .map(|agent| (agent.name.clone(), agent.bundle.tools.clone()))
+        .collect();
+    Ok(HttpResponse::Ok().json(ToolsAnswer {
+        total_tools: tool_names.len(),
+        tool_names,
+        categories,
+        per_agent,
+    }))
 }

@@ -14,11 +14,11 @@ use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page, TenantI
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
+use self::search::Search;
 pub(crate) use self::{
     rows::{ConversationRow, MessageRow, storable},
     search::SearchIndex,
 };
-use self::search::Search;
 use crate::{
     Database,
     codec::{self, Stored},
@@ -51,8 +51,12 @@ impl ConversationStore for SqlConversations {
         owner: UserId,
         key: &ConversationKey,
     ) -> Result<Option<Conversation>, Fault> {
-        let it = with_key(tenant, owner, key.as_str()).select(ConversationRow::as_select());
-        let row = read!(self.0, |conn| it.first(conn).await.optional())?;
+        let it = with_key(tenant, owner, key.as_str());
+        let row = read!(self.0, |conn| it
+            .select(ConversationRow::as_select())
+            .first(conn)
+            .await
+            .optional())?;
         row.map(Conversation::try_from).transpose()
     }
 
@@ -72,17 +76,26 @@ impl ConversationStore for SqlConversations {
             .filter(conversations::tenant_id.eq(Stored(tenant)))
             .filter(conversations::owner_id.eq(Stored(owner)))
             .filter(conversations::updated_at.le(Stored(after.ts)))
-            .filter(conversations::updated_at.lt(Stored(after.ts)).or(conversations::id.lt(Stored(after.id))))
+            .filter(
+                conversations::updated_at
+                    .lt(Stored(after.ts))
+                    .or(conversations::id.lt(Stored(after.id))),
+            )
             .filter(
                 conversations::agent_entrypoint
                     .eq(filter.agent.as_deref().unwrap_or_default())
                     .or(filter.agent.is_none().into_sql::<Bool>()),
             )
             .order((conversations::updated_at.desc(), conversations::id.desc()))
-            .limit(limit.one_beyond())
-            .select(ConversationRow::as_select());
-        let rows = read!(self.0, |conn| page.load(conn).await)?;
-        let items = rows.into_iter().map(Conversation::try_from).collect::<Result<_, _>>()?;
+            .limit(limit.one_beyond());
+        let rows = read!(self.0, |conn| page
+            .select(ConversationRow::as_select())
+            .load(conn)
+            .await)?;
+        let items = rows
+            .into_iter()
+            .map(Conversation::try_from)
+            .collect::<Result<_, _>>()?;
         Ok(Page::cut(items, limit, |last: &Conversation| {
             Cursor::of(&ListPlace {
                 ts: last.updated_at,
@@ -104,20 +117,31 @@ impl ConversationStore for SqlConversations {
         let all = messages::table
             .filter(messages::tenant_id.eq(Stored(tenant)))
             .filter(messages::conversation_id.eq(Stored(conversation)))
-            .limit(limit.one_beyond())
-            .select(MessageRow::as_select());
+            .limit(limit.one_beyond());
         let rows = match order {
             Order::Asc => {
-                let page = all.filter(messages::position.gt(after.unwrap_or(-1))).order(messages::position.asc());
-                read!(self.0, |conn| page.load(conn).await)
+                let page = all
+                    .filter(messages::position.gt(after.unwrap_or(-1)))
+                    .order(messages::position.asc());
+                read!(self.0, |conn| page
+                    .select(MessageRow::as_select())
+                    .load(conn)
+                    .await)
             }
             Order::Desc => {
-                let page =
-                    all.filter(messages::position.lt(after.unwrap_or(i64::MAX))).order(messages::position.desc());
-                read!(self.0, |conn| page.load(conn).await)
+                let page = all
+                    .filter(messages::position.lt(after.unwrap_or(i64::MAX)))
+                    .order(messages::position.desc());
+                read!(self.0, |conn| page
+                    .select(MessageRow::as_select())
+                    .load(conn)
+                    .await)
             }
         }?;
-        let items = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
+        let items = rows
+            .into_iter()
+            .map(Message::try_from)
+            .collect::<Result<_, _>>()?;
         Ok(Page::cut(items, limit, |last: &Message| {
             Cursor::of(&MessagePlace {
                 position: last.position,

@@ -70,8 +70,11 @@ impl TryFrom<MessageRow> for Message {
 
     fn try_from(row: MessageRow) -> Result<Self, Fault> {
         const ROLES: [Role; 2] = [Role::User, Role::Assistant];
-        const STATUSES: [MessageStatus; 3] =
-            [MessageStatus::Pending, MessageStatus::Completed, MessageStatus::Incomplete];
+        const STATUSES: [MessageStatus; 3] = [
+            MessageStatus::Pending,
+            MessageStatus::Completed,
+            MessageStatus::Incomplete,
+        ];
         Ok(Self {
             id: row.id.0,
             position: codec::count(row.position)?,

@@ -189,7 +189,10 @@ mod tests {
     #[test]
     fn nothing_in_a_query_is_an_operator() {
         assert_eq!(quoted_words("a OR \"b* -c:d"), "\"a\" \"OR\" \"b\" \"c\" \"d\" ");
-        assert_eq!(quoted_words("cafe\u{301}s … \u{301} 日本 x2"), "\"cafe\u{301}s\" \"日本\" \"x2\" ");
+        assert_eq!(
+            quoted_words("cafe\u{301}s … \u{301} 日本 x2"),
+            "\"cafe\u{301}s\" \"日本\" \"x2\" "
+        );
         assert_eq!(quoted_words("\"'()*:^-+ {} \\"), "");
     }
 }

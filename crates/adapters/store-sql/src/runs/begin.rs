@@ -42,7 +42,11 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
     transaction!(database, |conn| {
         let (Stored(conversation), message_count) = diesel::insert_into(conversations::table)
             .values(conversation)
-            .on_conflict((conversations::tenant_id, conversations::owner_id, conversations::key))
+            .on_conflict((
+                conversations::tenant_id,
+                conversations::owner_id,
+                conversations::key,
+            ))
             .do_update()
             .set((
                 conversations::message_count.eq(conversations::message_count + 1),
@@ -62,9 +66,9 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
             let in_the_way = runs::table
                 .filter(runs::tenant_id.eq(Stored(run.tenant)))
                 .filter(
-                    runs::id
-                        .eq(Stored(run.id))
-                        .or(runs::conversation_id.eq(Stored(conversation)).and(runs::ended_at.is_null())),
+                    runs::id.eq(Stored(run.id)).or(runs::conversation_id
+                        .eq(Stored(conversation))
+                        .and(runs::ended_at.is_null())),
                 )
                 .select(RunRow::as_select())
                 .load(conn)
@@ -84,10 +88,16 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
             status: MessageStatus::Pending.as_str().to_owned(),
             created_at: Stored(run.at),
         };
-        diesel::insert_into(messages::table).values(&message).execute(conn).await?;
+        diesel::insert_into(messages::table)
+            .values(&message)
+            .execute(conn)
+            .await?;
         conn.add_words(&message).await?;
         if let Some(log) = log {
-            diesel::insert_into(run_log::table).values(log).execute(conn).await?;
+            diesel::insert_into(run_log::table)
+                .values(log)
+                .execute(conn)
+                .await?;
         }
         Ok(Begun::Started {
             conversation,
@@ -104,6 +114,8 @@ fn begun_before(wanted: RunId, mut in_the_way: Vec<RunRow>) -> Result<Begun, Fau
             position: codec::count(same.user_position)?,
         });
     }
-    let live = in_the_way.pop().ok_or_else(|| Fault::corrupt("a run is in the way and is not there"))?;
+    let live = in_the_way
+        .pop()
+        .ok_or_else(|| Fault::corrupt("a run is in the way and is not there"))?;
     Run::try_from(live).map(Begun::Busy)
 }

@@ -5,10 +5,10 @@ use chancery_ambient::Fault;
 use chancery_conversations::{Conversation, MessageStatus, Role};
 use chancery_events::Event;
 use chancery_ids::{ConversationId, RunId, TenantId, UserId};
-use diesel::{dsl::case_when, prelude::*, sql_types::BigInt};
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{live_of_epoch, rows::LogRow};
+use super::{live_of_epoch, no_lower_than, rows::LogRow};
 use crate::{
     Database,
     codec::{self, Stored},
@@ -42,15 +42,22 @@ pub(super) async fn finish(
     let log = LogRow::new(tenant, run, &finish.events)?;
     let last_id = log.as_ref().map_or(0, |log| log.last_id);
     transaction!(database, |conn| {
-        let its_conversation = live.select(runs::conversation_id).single_value().assume_not_null();
+        let its_conversation = live
+            .select(runs::conversation_id)
+            .single_value()
+            .assume_not_null();
         let moved_on = diesel::update(conversations::table)
             .filter(conversations::tenant_id.eq(Stored(tenant)))
             .filter(conversations::id.eq(its_conversation))
             .set((
                 conversations::active_agent.eq(&finish.active_agent),
                 conversations::message_count.eq(conversations::message_count + i64::from(answer.is_some())),
-                answer.as_deref().map(|text| conversations::last_message_preview.eq(Conversation::preview_of(text))),
-                answer.as_ref().map(|_| conversations::updated_at.eq(Stored(finish.at))),
+                answer
+                    .as_deref()
+                    .map(|text| conversations::last_message_preview.eq(Conversation::preview_of(text))),
+                answer
+                    .as_ref()
+                    .map(|_| conversations::updated_at.eq(Stored(finish.at))),
             ))
             .returning((conversations::id, conversations::message_count))
             .get_result::<(Stored<ConversationId>, i64)>(conn)
@@ -93,11 +100,18 @@ pub(super) async fn finish(
                 status: status.as_str().to_owned(),
                 created_at: Stored(finish.at),
             };
-            diesel::insert_into(messages::table).values(&message).execute(conn).await?;
+            diesel::insert_into(messages::table)
+                .values(&message)
+                .execute(conn)
+                .await?;
             conn.add_words(&message).await?;
         }
         if let Some(log) = log {
-            diesel::insert_into(run_log::table).values(log).on_conflict_do_nothing().execute(conn).await?;
+            diesel::insert_into(run_log::table)
+                .values(log)
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
         }
         conn.announce(events).await?;
         Ok(true)

@@ -9,7 +9,11 @@ use chancery_agents::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunS
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{ConversationId, RunId, TenantId, UserId};
-use diesel::{dsl::case_when, prelude::*};
+use diesel::{
+    dsl::{self, case_when},
+    prelude::*,
+    sql_types::BigInt,
+};
 use diesel_async::RunQueryDsl;
 
 use self::rows::{LogRow, RunRow, StoredEvents};
@@ -62,7 +66,11 @@ impl RunStore for SqlRuns {
             };
             if let Some(log) = log {
                 // It is there already when the same flush is repeated.
-                diesel::insert_into(run_log::table).values(log).on_conflict_do_nothing().execute(conn).await?;
+                diesel::insert_into(run_log::table)
+                    .values(log)
+                    .on_conflict_do_nothing()
+                    .execute(conn)
+                    .await?;
             }
             Ok(Flushed::Kept { cancel_requested })
         })
@@ -92,10 +100,15 @@ impl RunStore for SqlRuns {
             .find((Stored(tenant), Stored(run)))
             .filter(runs::ended_at.is_null())
             .filter(runs::lease_until.lt(Stored(now)));
-        let take = diesel::update(abandoned)
-            .set((runs::epoch.eq(runs::epoch + 1), runs::lease_until.eq(Stored(lease_until))))
-            .returning(RunRow::as_returning());
-        let taken = write_one!(self.0, |conn| take.get_result(conn).await.optional())?;
+        let take = diesel::update(abandoned).set((
+            runs::epoch.eq(runs::epoch + 1),
+            runs::lease_until.eq(Stored(lease_until)),
+        ));
+        let taken = write_one!(self.0, |conn| take
+            .returning(RunRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional())?;
         taken.map(Run::try_from).transpose()
     }
 
@@ -103,9 +116,12 @@ impl RunStore for SqlRuns {
     async fn find(&self, tenant: TenantId, owner: UserId, run: RunId) -> Result<Option<Run>, Fault> {
         let it = runs::table
             .find((Stored(tenant), Stored(run)))
-            .filter(runs::owner_id.eq(Stored(owner)))
-            .select(RunRow::as_select());
-        let row = read!(self.0, |conn| it.first(conn).await.optional())?;
+            .filter(runs::owner_id.eq(Stored(owner)));
+        let row = read!(self.0, |conn| it
+            .select(RunRow::as_select())
+            .first(conn)
+            .await
+            .optional())?;
         row.map(Run::try_from).transpose()
     }
 
@@ -190,10 +206,12 @@ impl RunStore for SqlRuns {
             .find((Stored(tenant), Stored(run)))
             .filter(runs::owner_id.eq(Stored(owner)))
             .filter(runs::ended_at.is_null());
-        let request = diesel::update(live)
-            .set(runs::cancel_requested.eq(true))
-            .returning(RunRow::as_returning());
-        let asked = write_one!(self.0, |conn| request.get_result(conn).await.optional())?;
+        let request = diesel::update(live).set(runs::cancel_requested.eq(true));
+        let asked = write_one!(self.0, |conn| request
+            .returning(RunRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional())?;
         match asked {
             Some(row) => Run::try_from(row).map(Some),
             None => self.find(tenant, owner, run).await,
@@ -209,9 +227,11 @@ impl RunSystemStore for SqlRuns {
             .filter(runs::ended_at.is_null())
             .filter(runs::lease_until.lt(Stored(now)))
             .order(runs::lease_until)
-            .limit(i64::from(limit))
-            .select(RunRow::as_select());
-        let rows = read!(self.0, |conn| abandoned.load(conn).await)?;
+            .limit(i64::from(limit));
+        let rows = read!(self.0, |conn| abandoned
+            .select(RunRow::as_select())
+            .load(conn)
+            .await)?;
         rows.into_iter().map(Run::try_from).collect()
     }
 }
@@ -229,7 +249,11 @@ fn live_of_epoch(tenant: TenantId, run: RunId, epoch: i64) -> _ {
 }
 
 /// The ids reserved so far, or `ids` when that is more.
-#[diesel::dsl::auto_type]
-fn no_lower_than(ids: i64) -> _ {
-    case_when(runs::ids_until.lt(ids), ids).otherwise(runs::ids_until)
+fn no_lower_than(ids: i64) -> NoLowerThan {
+    case_when(runs::ids_until.lt(ids), ids.into_sql::<BigInt>()).otherwise(runs::ids_until)
 }
+
+type NoLowerThan = dsl::Otherwise<
+    dsl::case_when<dsl::Lt<runs::ids_until, i64>, dsl::AsExprOf<i64, BigInt>, BigInt>,
+    runs::ids_until,
+>;

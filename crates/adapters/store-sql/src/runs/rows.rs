@@ -68,8 +68,12 @@ impl TryFrom<RunRow> for Run {
     type Error = Fault;
 
     fn try_from(row: RunRow) -> Result<Self, Fault> {
-        const STATUSES: [RunStatus; 4] =
-            [RunStatus::Running, RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled];
+        const STATUSES: [RunStatus; 4] = [
+            RunStatus::Running,
+            RunStatus::Completed,
+            RunStatus::Failed,
+            RunStatus::Cancelled,
+        ];
         Ok(Self {
             id: row.id.0,
             tenant: row.tenant_id.0,

@@ -1,7 +1,7 @@
 //! Tenants, people and their memberships.
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Text};
     use crate::codec::{Instant, Uuid};
 
     tenants (id) {
@@ -15,7 +15,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use crate::codec::{Instant, Uuid};
 
     users (id) {
@@ -32,7 +32,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::Text;
     use crate::codec::{Instant, Uuid};
 
     memberships (tenant_id, user_id) {
@@ -44,7 +44,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::SmallInt;
     use crate::codec::{Instant, Uuid};
 
     first_owner (singleton) {

@@ -1,10 +1,11 @@
 //! Events that wait for their consumers, and the record of those that happened.
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use crate::codec::{Instant, Json, Uuid};
 
-    outbox (id) {
+    outbox (position) {
+        position -> BigInt,
         id -> Uuid,
         tenant_id -> Uuid,
         kind -> Text,
@@ -16,7 +17,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::Text;
     use crate::codec::{Instant, Json, Uuid};
 
     audit_events (tenant_id, id) {

@@ -1,7 +1,7 @@
 //! Refresh families.
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::codec::{Instant, Uuid};
 
     refresh_families (sid) {

@@ -42,7 +42,12 @@ pub(crate) async fn clone_of_template() -> OnServer {
     if !exists(&mut admin, &template).await {
         make_template(&mut admin, &server, &template).await;
     }
-    create(&mut admin, &server, &format!("TEMPLATE {template} STRATEGY file_copy")).await
+    create(
+        &mut admin,
+        &server,
+        &format!("TEMPLATE {template} STRATEGY file_copy"),
+    )
+    .await
 }
 
 /// A database without tables.
@@ -54,7 +59,9 @@ pub(crate) async fn empty() -> OnServer {
 
 /// A connection of its own.
 pub(crate) async fn connect(url: &str) -> AsyncPgConnection {
-    AsyncPgConnection::establish(url).await.unwrap_or_else(|error| panic!("Postgres for tests: {error}"))
+    AsyncPgConnection::establish(url)
+        .await
+        .unwrap_or_else(|error| panic!("Postgres for tests: {error}"))
 }
 
 impl OnServer {
@@ -68,7 +75,10 @@ impl Drop for OnServer {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let mut admin = connect(&server).await;
                 drop_database(&mut admin, &name).await;
@@ -80,7 +90,10 @@ impl Drop for OnServer {
 }
 
 fn server() -> String {
-    #[expect(clippy::disallowed_methods, reason = "how `cargo xtask test` tells where its Postgres is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how `cargo xtask test` tells where its Postgres is"
+    )]
     let server = std::env::var("TEST_DATABASE_URL");
     server.unwrap_or_else(|_| panic!("TEST_DATABASE_URL is not set: run cargo xtask test"))
 }
@@ -92,7 +105,10 @@ async fn create(admin: &mut AsyncPgConnection, server: &str, from: &str) -> OnSe
         std::process::id(),
         NEXT.fetch_add(1, Ordering::Relaxed)
     );
-    admin.batch_execute(&format!("CREATE DATABASE {name} {from}")).await.unwrap();
+    admin
+        .batch_execute(&format!("CREATE DATABASE {name} {from}"))
+        .await
+        .unwrap();
     OnServer {
         server: server.to_owned(),
         url: url_of(server, &name),
@@ -101,19 +117,28 @@ async fn create(admin: &mut AsyncPgConnection, server: &str, from: &str) -> OnSe
 }
 
 async fn make_template(admin: &mut AsyncPgConnection, server: &str, template: &str) {
-    admin.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await.unwrap();
+    admin
+        .batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))
+        .await
+        .unwrap();
     // Another process may have made it meanwhile.
     if !exists(admin, template).await {
         let unfinished = format!("{template}_unfinished");
         drop_database(admin, &unfinished).await;
         let create = format!("CREATE DATABASE {unfinished} TEMPLATE template0 STRATEGY file_copy");
         admin.batch_execute(&create).await.unwrap();
-        Migrator::new(&super::open(&url_of(server, &unfinished))).run().await.unwrap();
+        Migrator::new(&super::open(&url_of(server, &unfinished)))
+            .run()
+            .await
+            .unwrap();
         // The name is what says that it is finished. Postgres waits for the migrator's connection to be closed.
         let rename = format!("ALTER DATABASE {unfinished} RENAME TO {template}");
         admin.batch_execute(&rename).await.unwrap();
     }
-    admin.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})")).await.unwrap();
+    admin
+        .batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))
+        .await
+        .unwrap();
 }
 
 #[derive(QueryableByName)]
@@ -136,7 +161,9 @@ async fn sweep(admin: &mut AsyncPgConnection) {
         .unwrap();
     let now = Ambient::system().now();
     for Name { datname } in clones {
-        let made = datname.strip_prefix(PREFIX).and_then(|rest| rest.split('_').nth(1)?.parse().ok());
+        let made = datname
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('_').nth(1)?.parse().ok());
         let made = made.and_then(Timestamp::from_unix_seconds);
         if made.is_some_and(|made| now.since(made) > ABANDONED) {
             drop_database(admin, &datname).await;
@@ -146,7 +173,9 @@ async fn sweep(admin: &mut AsyncPgConnection) {
 
 /// Two may try at once: the database is gone either way.
 async fn drop_database(admin: &mut AsyncPgConnection, name: &str) {
-    let _ = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+    let _ = admin
+        .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        .await;
 }
 
 fn url_of(server: &str, name: &str) -> String {
@@ -158,7 +187,10 @@ fn url_of(server: &str, name: &str) -> String {
 fn digest_of_migrations() -> String {
     let mut digest = DefaultHasher::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../migrations/postgres");
-    let mut scripts: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("up.sql")).collect();
+    let mut scripts: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("up.sql"))
+        .collect();
     scripts.sort();
     for script in scripts {
         script.hash(&mut digest);

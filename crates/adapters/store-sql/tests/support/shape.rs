@@ -127,7 +127,8 @@ pub(crate) fn of_sqlite(url: &str) -> Shape {
     use diesel::RunQueryDsl;
     let mut conn = SqliteConnection::establish(url.strip_prefix("sqlite:").unwrap()).unwrap();
     // Tables of full-text search and their shadows are neither of type `table`.
-    let tables = "SELECT t.name, s.sql AS checks FROM pragma_table_list AS t JOIN sqlite_schema AS s USING (name)
+    let tables =
+        "SELECT t.name, s.sql AS checks FROM pragma_table_list AS t JOIN sqlite_schema AS s USING (name)
                   WHERE t.schema = 'main' AND t.type = 'table'";
     let columns = format!(
         "SELECT t.name AS table_name, c.name, c.type AS kind, c.\"notnull\" = 0 AND c.pk = 0 AS nullable
@@ -165,7 +166,10 @@ pub(crate) fn lax_tables_of_sqlite(url: &str) -> Vec<String> {
          WHERE schema = 'main' AND type = 'table' AND NOT strict AND substr(name, 1, 7) <> 'sqlite_'",
     );
     let rows: Vec<TableRow> = lax.load(&mut conn).unwrap();
-    rows.into_iter().map(|row| row.name).filter(|name| is_ours(name)).collect()
+    rows.into_iter()
+        .map(|row| row.name)
+        .filter(|name| is_ours(name))
+        .collect()
 }
 
 fn assemble(
@@ -176,7 +180,13 @@ fn assemble(
 ) -> Shape {
     let mut shape = Shape::new();
     for row in tables.into_iter().filter(|row| is_ours(&row.name)) {
-        let words = row.checks.split('\'').skip(1).step_by(2).map(str::to_owned).collect();
+        let words = row
+            .checks
+            .split('\'')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect();
         let table = Table {
             words,
             ..Table::default()
@@ -192,7 +202,12 @@ fn assemble(
         let Some(table) = shape.get_mut(&row.table_name) else {
             continue;
         };
-        let mut columns: Vec<String> = row.columns.iter().flat_map(|all| all.split(',')).map(str::to_owned).collect();
+        let mut columns: Vec<String> = row
+            .columns
+            .iter()
+            .flat_map(|all| all.split(','))
+            .map(str::to_owned)
+            .collect();
         if row.is_primary {
             table.primary_key = columns;
         } else if row.is_unique {
@@ -204,7 +219,9 @@ fn assemble(
     }
     for row in foreign_keys {
         if let Some(table) = shape.get_mut(&row.table_name) {
-            table.foreign_keys.insert((row.columns, row.target, row.on_delete));
+            table
+                .foreign_keys
+                .insert((row.columns, row.target, row.on_delete));
         }
     }
     shape

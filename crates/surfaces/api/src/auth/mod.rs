@@ -1,15 +1,10 @@
 //! `/auth`: logging in, staying logged in, logging out.
 
-mod me;
 mod problem;
+mod whoami;
 mod wire;
 
-use actix_web::{
-    HttpRequest, HttpResponse, get,
-    http::header,
-    post,
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web::Data};
 use chancery_accounts::{LoggedIn, LoginRequest};
 
 use crate::{
@@ -19,7 +14,7 @@ use crate::{
     problem::{Failure, Private, WithBody},
     state::{Api, run},
 };
-use me::MeAnswer;
+use whoami::MeAnswer;
 use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
 
 /// Logs a person in.
@@ -58,7 +53,9 @@ pub(crate) async fn log_in(api: Data<Api>, login: Body<LoginBody>) -> Result<Htt
 pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Result<HttpResponse, Failure> {
     let refresh = refresh.0;
     let logged_in = run(&api, |api| async move {
-        api.accounts.refresh(&refresh.token, refresh.device.as_deref()).await
+        api.accounts
+            .refresh(&refresh.token, refresh.device.as_deref())
+            .await
     });
     Ok(tokens(logged_in.await?))
 }
@@ -77,10 +74,13 @@ pub(crate) async fn me(
 ) -> Result<HttpResponse, Failure> {
     let session = caller.session;
     let found = run(&api, |api| async move { api.accounts.me(&caller).await });
-    let answer = MeAnswer::new(found.await?, session, me::claims_of(request.headers()));
+    let answer = MeAnswer::new(found.await?, session, whoami::claims_of(request.headers()));
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(SuccessResponse::new("User information retrieved successfully", answer)))
+        .json(SuccessResponse::new(
+            "User information retrieved successfully",
+            answer,
+        )))
 }
 
 /// Ends the session of a refresh token, which may have expired.
@@ -101,8 +101,13 @@ pub(crate) async fn log_out(
     token: Body<LogoutBody>,
 ) -> Result<HttpResponse, Failure> {
     let token = token.0;
-    let ended = run(&api, |api| async move { api.accounts.log_out(&token, &caller).await });
-    let answer = LogoutAnswer { revoked: ended.await? };
+    let ended = run(
+        &api,
+        |api| async move { api.accounts.log_out(&token, &caller).await },
+    );
+    let answer = LogoutAnswer {
+        revoked: ended.await?,
+    };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(SuccessResponse::new("Logged out.", answer)))

@@ -65,7 +65,9 @@ impl From<chancery_tokens::RefreshRefused> for Failure {
     fn from(refused: chancery_tokens::RefreshRefused) -> Self {
         use chancery_tokens::RefreshRefused as Refused;
         match refused {
-            Refused::Invalid | Refused::Expired | Refused::Ended | Refused::WrongDevice | Refused::Reused => stale(),
+            Refused::Invalid | Refused::Expired | Refused::Ended | Refused::WrongDevice | Refused::Reused => {
+                stale()
+            }
             Refused::Fault(fault) => fault.into(),
         }
     }
@@ -74,9 +76,10 @@ impl From<chancery_tokens::RefreshRefused> for Failure {
 impl From<EndRefused> for Failure {
     fn from(refused: EndRefused) -> Self {
         match refused {
-            EndRefused::NotYours => {
-                Self::new(StatusCode::FORBIDDEN, "The refresh token belongs to somebody else.")
-            }
+            EndRefused::NotYours => Self::new(
+                StatusCode::FORBIDDEN,
+                "The refresh token belongs to somebody else.",
+            ),
             EndRefused::Fault(fault) => fault.into(),
         }
     }
@@ -93,7 +96,10 @@ impl From<MeRefused> for Failure {
 }
 
 fn stale() -> Failure {
-    unauthorized("invalid_refresh_token", "Refresh token has been revoked or expired.")
+    unauthorized(
+        "invalid_refresh_token",
+        "Refresh token has been revoked or expired.",
+    )
 }
 
 fn tenant_suspended() -> Failure {
@@ -106,6 +112,8 @@ fn forbidden(code: &'static str, message: &'static str) -> Failure {
 
 /// RFC 9110 section 15.5.2: a 401 names a way to do better.
 fn unauthorized(code: &'static str, message: &'static str) -> Failure {
-    Failure::coded(StatusCode::UNAUTHORIZED, code, message)
-        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chancery\""))
+    Failure::coded(StatusCode::UNAUTHORIZED, code, message).with_header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"chancery\""),
+    )
 }

@@ -63,7 +63,12 @@ impl Checked for LoginBody {
         }
         let device = device(self.fingerprint, &mut violations);
         let tenant = tenant.and_then(Result::ok);
-        violations.or(Login { email: email.unwrap_or_default(), password: self.password, tenant, device })
+        violations.or(Login {
+            email: email.unwrap_or_default(),
+            password: self.password,
+            tenant,
+            device,
+        })
     }
 }
 
@@ -89,7 +94,10 @@ impl Checked for RefreshBody {
     fn check(self) -> Result<Refresh, Violations> {
         let mut violations = Violations::default();
         let device = device(self.fingerprint, &mut violations);
-        violations.or(Refresh { token: self.refresh_token, device })
+        violations.or(Refresh {
+            token: self.refresh_token,
+            device,
+        })
     }
 }
 
@@ -123,12 +131,20 @@ fn device(fingerprint: Option<String>, violations: &mut Violations) -> Option<St
 }
 
 fn too_short(name: &'static str) -> Violation {
-    let violation = Violation::new("body", "string_too_short", "String should have at least 1 character");
+    let violation = Violation::new(
+        "body",
+        "string_too_short",
+        "String should have at least 1 character",
+    );
     violation.at(name).ctx(json!({"min_length": 1}))
 }
 
 fn too_long(name: &'static str, most: usize) -> Violation {
-    let violation = Violation::new("body", "string_too_long", format!("String should have at most {most} bytes"));
+    let violation = Violation::new(
+        "body",
+        "string_too_long",
+        format!("String should have at most {most} bytes"),
+    );
     violation.at(name).ctx(json!({"max_length": most}))
 }
 

@@ -39,10 +39,17 @@ pub(crate) async fn list_conversations(
 ) -> Result<HttpResponse, Failure> {
     let mut params = Params::of(&request);
     let limit = params.limit(50, 100);
-    let (cursor, filter) = (params.text("cursor"), ListFilter { agent: params.text("agent") });
+    let (cursor, filter) = (
+        params.text("cursor"),
+        ListFilter {
+            agent: params.text("agent"),
+        },
+    );
     params.finish()?;
     let page = run(&api, |api| async move {
-        api.conversations.list(&caller, &filter, cursor.as_deref(), limit).await
+        api.conversations
+            .list(&caller, &filter, cursor.as_deref(), limit)
+            .await
     });
     Ok(HttpResponse::Ok().json(ConversationList::from(page.await?)))
 }
@@ -67,10 +74,17 @@ pub(crate) async fn search_conversations(
 ) -> Result<HttpResponse, Failure> {
     let mut params = Params::of(&request);
     let (query, limit) = (params.required("q"), params.limit(20, 50));
-    let (cursor, filter) = (params.text("cursor"), ListFilter { agent: params.text("agent") });
+    let (cursor, filter) = (
+        params.text("cursor"),
+        ListFilter {
+            agent: params.text("agent"),
+        },
+    );
     params.finish()?;
     let page = run(&api, |api| async move {
-        api.conversations.search(&caller, &query, &filter, cursor.as_deref(), limit).await
+        api.conversations
+            .search(&caller, &query, &filter, cursor.as_deref(), limit)
+            .await
     });
     Ok(HttpResponse::Ok().json(FoundList::from(page.await?)))
 }
@@ -89,7 +103,10 @@ pub(crate) async fn show_conversation(
     name: Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let key = key(name)?;
-    let found = run(&api, |api| async move { api.conversations.find(&caller, &key).await });
+    let found = run(
+        &api,
+        |api| async move { api.conversations.find(&caller, &key).await },
+    );
     let thread = found.await?.ok_or_else(absent)?;
     Ok(HttpResponse::Ok().json(ConversationHistory::from(thread)))
 }
@@ -119,7 +136,9 @@ pub(crate) async fn list_messages(
     params.finish()?;
     let key = key(name)?;
     let found = run(&api, |api| async move {
-        api.conversations.list_messages(&caller, &key, order, cursor.as_deref(), limit).await
+        api.conversations
+            .list_messages(&caller, &key, order, cursor.as_deref(), limit)
+            .await
     });
     let page = found.await?.ok_or_else(absent)?;
     Ok(HttpResponse::Ok().json(MessageList::from(page)))
@@ -144,7 +163,10 @@ pub(crate) async fn delete_conversation(
     name: Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let key = key(name)?;
-    run(&api, |api| async move { api.conversations.delete(&caller, &key).await }).await?;
+    run(&api, |api| async move {
+        api.conversations.delete(&caller, &key).await
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -10,9 +10,11 @@ impl From<ConversationsError> for Failure {
     fn from(error: ConversationsError) -> Self {
         match error {
             ConversationsError::Denied(denied) => denied.into(),
-            ConversationsError::Cursor(refused) => {
-                Self::coded(StatusCode::BAD_REQUEST, "invalid_cursor", sentence(&refused.to_string()))
-            }
+            ConversationsError::Cursor(refused) => Self::coded(
+                StatusCode::BAD_REQUEST,
+                "invalid_cursor",
+                sentence(&refused.to_string()),
+            ),
             ConversationsError::Query(refused) => Violations::from(bad_query(refused)).into(),
             ConversationsError::RunIsLive => Self::coded(
                 StatusCode::CONFLICT,
@@ -27,9 +29,9 @@ impl From<ConversationsError> for Failure {
 fn bad_query(refused: QueryError) -> Violation {
     let msg = sentence(&refused.to_string());
     match refused {
-        QueryError::Empty => {
-            Violation::new("query", "string_too_short", msg).at("q").ctx(json!({"min_length": 1}))
-        }
+        QueryError::Empty => Violation::new("query", "string_too_short", msg)
+            .at("q")
+            .ctx(json!({"min_length": 1})),
         QueryError::TooLong => Violation::new("query", "string_too_long", msg)
             .at("q")
             .ctx(json!({"max_length": SearchQuery::MAX_CHARS})),

@@ -13,6 +13,7 @@ use futures::{
 };
 
 use super::Format;
+use crate::state::Api;
 
 /// A silence this long is broken by a comment, so that nobody in between takes the stream for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -24,12 +25,15 @@ const WAITING: usize = 16;
 /// Answers with `frames`. They are read on the main runtime, since reading them may ask a store; the HTTP worker sees a
 /// channel and the clock. A client that leaves ends the reading and nothing else.
 pub(crate) fn respond(
-    tasks: &dyn Tasks,
-    clock: Arc<dyn Clock>,
+    api: &Api,
     format: Format,
     frames: impl Stream<Item = Bytes> + Send + 'static,
 ) -> HttpResponse {
-    let frames = read_on(tasks, frames);
+    let frames = read_on(&*api.tasks, frames);
+    answer(api.ambient.clock.clone(), format, frames)
+}
+
+fn answer(clock: Arc<dyn Clock>, format: Format, frames: Receiver<Bytes>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
@@ -81,7 +85,7 @@ mod tests {
     use chancery_ambient::{Clock, ManualClock, Timestamp, TokioTasks};
     use futures::{FutureExt, SinkExt, StreamExt, channel::mpsc, stream};
 
-    use super::{Format, read_on, respond, with_comments};
+    use super::{Format, answer, read_on, with_comments};
 
     fn text(bytes: Option<Bytes>) -> String {
         String::from_utf8(bytes.unwrap().to_vec()).unwrap()
@@ -111,7 +115,7 @@ mod tests {
     async fn the_headers_keep_proxies_from_holding_the_stream_back() {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::EPOCH));
         let frames = stream::iter([Bytes::from_static(b"data: 1\n\n")]);
-        let response = respond(&*TokioTasks::current(), clock, Format::Chunks, frames);
+        let response = answer(clock, Format::Chunks, read_on(&*TokioTasks::current(), frames));
         assert_eq!(
             response.headers().get(header::CONTENT_TYPE).unwrap(),
             "text/event-stream"

@@ -16,8 +16,14 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What `Accept` asks for with `profile=chunks` or `profile=public_sse_v1`; `otherwise` when it asks for neither.
-    pub(crate) fn wanted(request: &HttpRequest, otherwise: Self) -> Self {
+    /// What `Accept` asks for with `profile=chunks` or `profile=public_sse_v1`; when it asks for neither, the server's
+    /// setting decides.
+    pub(crate) fn wanted(request: &HttpRequest, chunks_by_default: bool) -> Self {
+        let otherwise = if chunks_by_default {
+            Self::Chunks
+        } else {
+            Self::Public
+        };
         let accepted = request
             .headers()
             .get_all(header::ACCEPT)
@@ -63,11 +69,11 @@ mod tests {
 
     use super::Format;
 
-    fn wanted(accept: &str, otherwise: Format) -> Format {
+    fn wanted(accept: &str, chunks_by_default: bool) -> Format {
         let request = TestRequest::get()
             .insert_header((header::ACCEPT, accept))
             .to_http_request();
-        Format::wanted(&request, otherwise)
+        Format::wanted(&request, chunks_by_default)
     }
 
     #[test]
@@ -77,7 +83,7 @@ mod tests {
             "Text/Event-Stream;q=0.9;profile=\"chunks\"",
             "application/json, text/event-stream ; Profile = chunks",
         ] {
-            assert_eq!(wanted(accept, Format::Public), Format::Chunks, "{accept}");
+            assert_eq!(wanted(accept, false), Format::Chunks, "{accept}");
         }
     }
 
@@ -90,11 +96,11 @@ mod tests {
             "application/json; profile=chunks",
             "text/event-stream; profile=x",
         ] {
-            assert_eq!(wanted(accept, Format::Public), Format::Public, "{accept}");
-            assert_eq!(wanted(accept, Format::Chunks), Format::Chunks, "{accept}");
+            assert_eq!(wanted(accept, false), Format::Public, "{accept}");
+            assert_eq!(wanted(accept, true), Format::Chunks, "{accept}");
         }
         assert_eq!(
-            wanted("text/event-stream; profile=public_sse_v1", Format::Chunks),
+            wanted("text/event-stream; profile=public_sse_v1", true),
             Format::Public
         );
     }

@@ -11,4 +11,5 @@ mod sanitise;
 
 pub(crate) use body::respond;
 pub(crate) use format::Format;
-pub(crate) use resume::{LastEventId, Resume};
+pub(crate) use members::UsageMembers;
+pub(crate) use resume::{LastEventId, not_ours};

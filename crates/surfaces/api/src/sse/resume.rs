@@ -5,8 +5,8 @@ use chancery_ids::RunId;
 
 use crate::problem::Failure;
 
-/// The header as it came. It is not looked at before the owner check: whoever asks for somebody else's stream learns
-/// nothing by it.
+/// The header as it came. What is wrong with it is told after the owner check alone: whoever asks for somebody else's stream
+/// learns nothing by it.
 pub(crate) struct LastEventId(Option<Vec<u8>>);
 
 /// The last event a client has seen.
@@ -23,6 +23,15 @@ impl LastEventId {
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let header = request.headers().get("last-event-id");
         Self(header.map(|value| value.as_bytes().to_vec()))
+    }
+
+    /// Where to go on in the stream of `run` alone; 0 is its beginning.
+    pub(crate) fn within(&self, run: RunId) -> Result<u64, Failure> {
+        match self.read()? {
+            None => Ok(0),
+            Some(resume) if resume.run == run => Ok(resume.after),
+            Some(_) => Err(not_ours()),
+        }
     }
 
     /// Where to go on. A client that has seen nothing sends no header, or an empty one.

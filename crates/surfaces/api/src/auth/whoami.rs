@@ -45,8 +45,14 @@ impl MeAnswer {
 
 /// The claims of the token that these headers carry. It has been verified when a handler runs; here it is only read.
 pub(super) fn claims_of(headers: &HeaderMap) -> Value {
-    let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = credentials.and_then(|credentials| credentials.rsplit_once(' ')).map(|(_, token)| token);
+    let credentials = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = credentials
+        .and_then(|credentials| credentials.rsplit_once(' '))
+        .map(|(_, token)| token);
     let message = token.and_then(|token| Unverified::parse(token).ok());
-    message.and_then(|message| serde_json::from_slice(message.unverified_payload()).ok()).unwrap_or_default()
+    message
+        .and_then(|message| serde_json::from_slice(message.unverified_payload()).ok())
+        .unwrap_or_default()
 }

@@ -1,0 +1,80 @@
+//! Every route of this surface.
+
+use std::sync::Arc;
+
+use actix_web::{App, middleware::from_fn, web::Data};
+use chancery_actix_auth::BearerAuth;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Components, OpenApi, OpenApiBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+
+use crate::{
+    agents, auth,
+    caller::OwnTokens,
+    conversations,
+    problem::{Problem, RouteMethods, Violation, name_instance},
+    runs,
+    state::Api,
+    tools,
+};
+
+/// Mounts the routes over `api`, and tells [`crate::problem::not_found_or_method`] which methods they take.
+pub fn configure(api: Api) -> impl FnOnce(&mut ServiceConfig) {
+    move |routes| {
+        let auth = BearerAuth::new(Arc::new(OwnTokens(api.tokens.clone())), "chancery");
+        let (_, described) = App::new().into_utoipa_app().configure(describe).split_for_parts();
+        routes
+            .app_data(Data::new(auth))
+            .app_data(Data::new(RouteMethods::of(&described)))
+            .app_data(Data::new(api));
+        describe(routes);
+    }
+}
+
+/// Mounts the routes without anything behind them, for the API's description.
+pub fn describe(routes: &mut ServiceConfig) {
+    let table = |routes: &mut ServiceConfig| {
+        routes
+            .service(auth::log_in)
+            .service(auth::refresh)
+            .service(auth::me)
+            .service(auth::log_out)
+            .service(runs::chat)
+            .service(runs::chat_stream)
+            .service(runs::follow_run)
+            .service(runs::follow_conversation)
+            .service(runs::cancel_run)
+            .service(agents::list_agents)
+            .service(agents::show_agent_status)
+            .service(tools::list_tools)
+            .service(conversations::list_conversations)
+            // Before the route with a name in its place.
+            .service(conversations::search_conversations)
+            .service(conversations::show_conversation)
+            .service(conversations::list_messages)
+            .service(conversations::delete_conversation);
+    };
+    routes.service(scope("/api/v1").wrap(from_fn(name_instance)).configure(table));
+}
+
+/// What the descriptions of routes refer to: how callers prove themselves, and the error body.
+pub fn security() -> OpenApi {
+    let mut components = Components::new();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components
+        .schemas
+        .insert(Problem::name().into_owned(), Problem::schema());
+    components
+        .schemas
+        .insert(Violation::name().into_owned(), Violation::schema());
+    OpenApiBuilder::new().components(Some(components)).build()
+}
