@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
     reason = "a harness of tests: whatever goes wrong fails the test, and real processes live in real time"
@@ -16,7 +17,7 @@ mod server;
 pub use database::TestDatabase;
 pub use frames::{Frame, Frames};
 pub use person::Person;
-pub use server::{Server, Settings};
+pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};
 
 /// `count` different words.
 #[must_use]

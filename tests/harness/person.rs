@@ -48,7 +48,6 @@ impl Person {
     }
 
     /// A request with their token.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client
             .request(method, format!("{}{path}", self.url))

@@ -11,8 +11,8 @@ use tokio::{
 
 use crate::{Person, TestDatabase};
 
-const START: Duration = Duration::from_secs(60);
-const END: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
+const END: Duration = Duration::from_mins(1);
 
 /// What a server is told, and the folder it lives in. Starting twice with the same settings is a restart.
 #[derive(Clone)]

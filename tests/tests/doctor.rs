@@ -1,4 +1,5 @@
 //! `chancery doctor` names each fault and its remedy.
+#![cfg(test)]
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,4 +1,5 @@
 //! The main job: log in, stream a chat, find it again after a restart.
+#![cfg(test)]
 
 use serde_json::Value;
 use system_tests::{Frames, Person, Server, Settings, words};

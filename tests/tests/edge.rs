@@ -1,4 +1,5 @@
 //! What every request meets first: hosts, origins, limits, and the one error body.
+#![cfg(test)]
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! Logging in, staying logged in, logging out.
+#![cfg(test)]
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use system_tests::{Person, Server, Settings};
+use system_tests::{OWNER_EMAIL, OWNER_PASSWORD, Person, Server, Settings};
 
 async fn refresh(server: &Server, token: &str) -> (StatusCode, Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -135,7 +136,7 @@ async fn two_processes_started_at_once_on_an_empty_postgres_make_one_owner_one_k
         async move { reqwest::get(url).await.unwrap().text().await.unwrap() }
     };
     assert_eq!(jwks(&one).await, jwks(&other).await);
-    let person = Person::log_in(&one.url, "owner@example.org", "correct-Horse-battery-9").await;
+    let person = Person::log_in(&one.url, OWNER_EMAIL, OWNER_PASSWORD).await;
     person.chat("shared", "hello from one").await;
     let elsewhere = person.at(&other.url);
     assert_eq!(elsewhere.history("shared").await, person.history("shared").await);

@@ -29,6 +29,9 @@ impl SqlOutbox {
     }
 }
 
+/// However many are asked for: each is a parameter of a statement, and SQLite takes 32,766.
+const MOST_AT_ONCE: u16 = 1000;
+
 #[async_trait]
 impl OutboxStore for SqlOutbox {
     #[tracing::instrument(name = "store_sql.announce", skip_all)]
@@ -40,7 +43,7 @@ impl OutboxStore for SqlOutbox {
     async fn claim(&self, now: Timestamp, lease: Duration, limit: u16) -> Result<Vec<Event>, Fault> {
         let (now, until) = (Stored(now), Stored(now.plus(lease)));
         let rows = transaction!(self.0, |conn| {
-            let rows = conn.lock_waiting(now, i64::from(limit)).await?;
+            let rows = conn.lock_waiting(now, i64::from(limit.min(MOST_AT_ONCE))).await?;
             let these = outbox::table.filter(outbox::id.eq_any(rows.iter().map(|row| row.id)));
             diesel::update(these)
                 .set(outbox::claimed_until.eq(until))

@@ -7,7 +7,10 @@
 )]
 
 mod contracts;
+mod conversations;
 mod migrations;
+mod runs;
 mod schema_parity;
 mod support;
+mod turns;
 mod writers;

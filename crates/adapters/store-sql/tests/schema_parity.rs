@@ -12,10 +12,11 @@ const INDEXES_OF_ONE_ENGINE: [(&str, &str); 0] = [];
 
 /// A column's type in `src/schema/`, on Postgres and on SQLite. Text search has columns of a type of its own on Postgres and
 /// a virtual table on SQLite: neither is compared.
-const TYPES: [(&str, &str, &str); 10] = [
+const TYPES: [(&str, &str, &str); 11] = [
     ("Uuid", "uuid", "BLOB"),
     ("Instant", "timestamptz", "INTEGER"),
     ("Json", "jsonb", "TEXT"),
+    ("JsonText", "json", "TEXT"),
     ("Text", "text", "TEXT"),
     ("Bool", "bool", "INTEGER"),
     ("SmallInt", "int2", "INTEGER"),

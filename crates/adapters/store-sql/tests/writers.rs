@@ -1,6 +1,7 @@
 //! Many writers at once: none is lost, and none is told that the database is locked.
 
 use std::{
+    io::{BufRead, BufReader},
     process::{Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -17,7 +18,7 @@ const WRITERS: usize = 64;
 const CHANGES: usize = 5;
 const EVENTS_OF_A_CHANGE: usize = 2;
 
-/// Tells the helper test below which database it writes to.
+/// Tells the helper tests below which database it writes to.
 const URL_VARIABLE: &str = "CHANCERY_TEST_WRITERS_DATABASE";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,20 +43,7 @@ async fn sixty_four_writers_lose_nothing(fresh: Fresh) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_on_one_sqlite_file_lose_nothing() {
     let fresh = fresh_sqlite().await;
-    let processes = [(); 2].map(|()| {
-        Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "writers::half_of_the_writers",
-                "--ignored",
-                "--nocapture",
-            ])
-            .env(URL_VARIABLE, fresh.url())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    });
+    let processes = [(); 2].map(|()| helper("writers::half_of_the_writers", &fresh).spawn().unwrap());
     for process in processes {
         let output = process.wait_with_output().unwrap();
         assert!(
@@ -77,12 +65,61 @@ async fn two_processes_on_one_sqlite_file_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "half of two_processes_on_one_sqlite_file_lose_nothing, which runs it"]
 async fn half_of_the_writers() {
-    #[expect(clippy::disallowed_methods, reason = "how the other test speaks to this one")]
-    let url = std::env::var(URL_VARIABLE);
-    // Whoever runs all ignored tests means something else.
-    if let Ok(url) = url {
+    if let Some(url) = url_from_the_other_test() {
         write(open(&url), WRITERS / 2).await;
     }
+}
+
+/// What was committed is there after the process is killed. (After a loss of power it may not be: `synchronous=NORMAL`.)
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_on_sqlite_survives_sigkill() {
+    let fresh = fresh_sqlite().await;
+    let mut process = helper("writers::until_it_is_killed", &fresh).spawn().unwrap();
+    let output = BufReader::new(process.stdout.take().unwrap());
+    let committed = output
+        .lines()
+        .map(Result::unwrap)
+        .filter(|line| line.ends_with(COMMITTED))
+        .take(50)
+        .count();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(committed, 50);
+    assert!(waiting(fresh.database()).await >= committed);
+}
+
+const COMMITTED: &str = "committed";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the victim of what_was_committed_on_sqlite_survives_sigkill, which runs it"]
+async fn until_it_is_killed() {
+    if let Some(url) = url_from_the_other_test() {
+        let (outbox, ambient) = (SqlOutbox::new(open(&url)), Ambient::system());
+        // It ends by itself when nobody kills it.
+        for _ in 0..100_000 {
+            let event = Event::new(&ambient, ambient.new_id(), EventKind::UserCreated, "u");
+            outbox.announce(&[event]).await.unwrap();
+            println!("{COMMITTED}");
+        }
+    }
+}
+
+/// This program again, running one of its ignored tests on the same database.
+fn helper(test: &str, fresh: &Fresh) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(URL_VARIABLE, fresh.url())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Nothing when somebody runs all ignored tests, and means others.
+fn url_from_the_other_test() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "how the other test speaks to this one")]
+    let url = std::env::var(URL_VARIABLE);
+    url.ok()
 }
 
 /// `writers` tasks, each with some changes of several statements.

@@ -86,7 +86,12 @@ impl Source {
     }
 
     /// A number inside `range`.
-    pub(crate) fn number(&mut self, name: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
+    pub(crate) fn number(
+        &mut self,
+        name: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
         let number = self.parse(name, default);
         if !range.contains(&number) {
             self.refuse(

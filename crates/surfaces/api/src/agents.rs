@@ -48,6 +48,10 @@ struct AgentItem {
 }
 
 /// What an agent can do besides answering.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "published clients read these members"
+)]
 #[derive(Serialize, ToSchema)]
 struct Tooling {
     supports_code_interpreter: bool,

@@ -150,7 +150,7 @@ impl SearchIndex for Sqlite {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Text};
     use crate::codec::Uuid;
     message_search (conversation_id, position) {
         scope -> Text,

@@ -3,7 +3,7 @@
 use super::conversations::conversations;
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
     use crate::codec::{Instant, Json, Uuid};
     runs (tenant_id, id) {
         tenant_id -> Uuid,
@@ -26,7 +26,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Json as JsonText, *};
+    use diesel::sql_types::{BigInt, Json as JsonText};
     use crate::codec::Uuid;
     run_log (tenant_id, run_id, last_id) {
         tenant_id -> Uuid,

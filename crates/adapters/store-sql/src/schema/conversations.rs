@@ -1,7 +1,7 @@
 //! Conversations and their messages.
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use crate::codec::{Instant, Uuid};
     conversations (tenant_id, id) {
         tenant_id -> Uuid,
@@ -19,7 +19,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use crate::codec::{Instant, Uuid};
     messages (tenant_id, conversation_id, position) {
         tenant_id -> Uuid,
