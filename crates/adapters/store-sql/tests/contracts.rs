@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_accounts::contract::Harness;
 use chancery_ambient::Ambient;
 use chancery_ids::TenantId;
-use chancery_store_sql::{Database, SqlAccounts, SqlOutbox, SqlRefreshFamilies};
+use chancery_store_sql::{Database, SqlAccounts, SqlConversations, SqlOutbox, SqlRefreshFamilies, SqlRuns};
 use chancery_tokens::RefreshFamilySystemStore;
 
 use crate::support::Fresh;
@@ -53,6 +53,18 @@ macro_rules! contracts {
 
                 chancery_tokens::refresh_family_system_store_contract!(async { families($fresh().await) });
             }
+
+            mod sessions {
+                use crate::{contracts::families, support::$fresh};
+
+                chancery_tokens::sessions_contract!(async { families($fresh().await) });
+            }
+
+            mod runs {
+                use crate::{contracts::runs, support::$fresh};
+
+                chancery_agents::run_store_contract!(async { runs($fresh().await.until_the_test_ends()) });
+            }
         }
     };
 }
@@ -66,6 +78,13 @@ fn accounts(database: Database) -> Harness {
         system: people.clone(),
         members: people,
         outbox: Arc::new(SqlOutbox::new(database)),
+    }
+}
+
+fn runs(database: Database) -> chancery_agents::contract::run_store::Harness {
+    chancery_agents::contract::run_store::Harness {
+        runs: Arc::new(SqlRuns::new(database.clone())),
+        conversations: Arc::new(SqlConversations::new(database)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod agent;
 mod catalogue;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod desk;
 mod error;
 mod event;

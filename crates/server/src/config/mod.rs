@@ -19,8 +19,6 @@ pub(crate) use storage::{KeyStorage, Storage};
 /// Everything the server is told. Built once, at the start; nothing below the server crate sees it.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// `ENVIRONMENT` is `development`.
-    pub development: bool,
     /// `LOG_LEVEL`: a level, or directives as `tracing` reads them.
     pub log_level: String,
     /// `DATA_DIR`.
@@ -64,7 +62,6 @@ impl Config {
         source.finish()?;
         let auth = auth.map_err(|error| ConfigErrors(vec![error]))?;
         Ok(Self {
-            development,
             log_level,
             data_dir,
             http,

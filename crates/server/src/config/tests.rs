@@ -21,7 +21,7 @@ fn refusal(settings: &[(&str, &str)]) -> String {
 #[test]
 fn nothing_has_to_be_set_in_development() {
     let config = config(&[]).unwrap();
-    assert!(config.development && !config.storage.postgres && config.storage.auto_migrate);
+    assert!(!config.storage.postgres && config.storage.auto_migrate);
     assert_eq!(config.auth.issuer, "http://localhost:8080");
     assert!(config.model.openai.is_none());
 }
