@@ -35,11 +35,12 @@ CREATE TABLE messages (
     run_id uuid NOT NULL,
     status text NOT NULL CHECK (status IN ('pending', 'completed', 'incomplete')),
     created_at timestamptz NOT NULL,
-    -- The stems, and one word that no text holds: whose message it is. The index finds the messages of one person that hold
-    -- a word without meeting those of others. A vector has at most a megabyte, so a longer text is searched by its beginning.
+    -- The stems, and one word that says whose message it is, in capitals, which no stem has: the index finds a word among
+    -- the messages of one person without meeting those of others. A vector has at most a megabyte, so a longer text is
+    -- searched by its beginning.
     search tsvector NOT NULL GENERATED ALWAYS AS (
         to_tsvector('english', left(content, 100000))
-        || array_to_tsvector(ARRAY[replace(tenant_id::text || owner_id::text, '-', '')])
+        || array_to_tsvector(ARRAY[upper(replace(tenant_id::text || owner_id::text, '-', ''))])
     ) STORED,
     PRIMARY KEY (tenant_id, conversation_id, position)
 );

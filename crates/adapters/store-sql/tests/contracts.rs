@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_accounts::contract::Harness;
 use chancery_ambient::Ambient;
 use chancery_ids::TenantId;
-use chancery_store_sql::{Database, SqlAccounts, SqlConversations, SqlOutbox, SqlRefreshFamilies, SqlRuns};
+use chancery_store_sql::{Database, SqlAccounts, SqlOutbox, SqlRefreshFamilies};
 use chancery_tokens::RefreshFamilySystemStore;
 
 use crate::support::Fresh;
@@ -59,12 +59,6 @@ macro_rules! contracts {
 
                 chancery_tokens::sessions_contract!(async { families($fresh().await) });
             }
-
-            mod runs {
-                use crate::{contracts::runs, support::$fresh};
-
-                chancery_agents::run_store_contract!(async { runs($fresh().await.until_the_test_ends()) });
-            }
         }
     };
 }
@@ -78,13 +72,6 @@ fn accounts(database: Database) -> Harness {
         system: people.clone(),
         members: people,
         outbox: Arc::new(SqlOutbox::new(database)),
-    }
-}
-
-fn runs(database: Database) -> chancery_agents::contract::run_store::Harness {
-    chancery_agents::contract::run_store::Harness {
-        runs: Arc::new(SqlRuns::new(database.clone())),
-        conversations: Arc::new(SqlConversations::new(database)),
     }
 }
 

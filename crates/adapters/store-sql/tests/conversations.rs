@@ -68,8 +68,8 @@ async fn a_page_costs_a_few_buffers_at_any_depth() {
     }
     for conversation in [11, 21] {
         let reads = reads(&fresh, "messages", async |store| {
-            let last = store.list_messages(id(7), id(conversation), Order::Desc, None, page);
-            assert_eq!(last.await.unwrap().items.len(), 50);
+            let newest = store.list_messages(id(7), id(conversation), Order::Desc, None, page);
+            assert_eq!(newest.await.unwrap().items.len(), 50);
         });
         reads.await.are_few();
     }

@@ -20,6 +20,16 @@ pub(crate) fn conversations(database: Database) -> Harness {
     }
 }
 
+/// The same, as the contracts of runs want them.
+pub(crate) fn runs(database: Database) -> chancery_agents::contract::Harness {
+    chancery_agents::contract::Harness {
+        runs: Arc::new(SqlRuns::new(database.clone())),
+        system: Arc::new(SqlRuns::new(database.clone())),
+        conversations: Arc::new(SqlConversations::new(database.clone())),
+        outbox: Arc::new(SqlOutbox::new(database)),
+    }
+}
+
 struct Seeds(SqlRuns);
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 mod agent;
 mod catalogue;
-#[cfg(feature = "contract")]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod desk;
 mod error;
@@ -17,6 +17,10 @@ mod recovery;
 mod run;
 mod search_conversations;
 mod service;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod tool_call;
 mod turn;
 

@@ -21,7 +21,7 @@ pub trait RunStore: Send + Sync {
 
     /// Adds events to the log and renews the lease, if the run is live and its epoch is `epoch`.
     ///
-    /// MUST be one change, conditional on both.
+    /// MUST be one change, conditional on both. MUST be safe to repeat: events that the log holds are not added again.
     async fn flush(&self, tenant: TenantId, run: RunId, epoch: u64, flush: &Flush) -> Result<Flushed, Fault>;
 
     /// Ends a live run of this epoch: last events, answer, the person's message (`completed` when the run completed, else

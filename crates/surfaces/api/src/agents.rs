@@ -48,11 +48,8 @@ struct AgentItem {
 }
 
 /// What an agent can do besides answering.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "published clients read these members"
-)]
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "that is how clients read it")]
 struct Tooling {
     supports_code_interpreter: bool,
     supports_file_search: bool,

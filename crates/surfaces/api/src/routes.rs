@@ -42,7 +42,7 @@ pub fn describe(routes: &mut ServiceConfig) {
         routes
             .service(auth::log_in)
             .service(auth::refresh)
-            .service(auth::me)
+            .service(auth::show_me)
             .service(auth::log_out)
             .service(runs::chat)
             .service(runs::chat_stream)
@@ -78,3 +78,6 @@ pub fn security() -> OpenApi {
         .insert(Violation::name().into_owned(), Violation::schema());
     OpenApiBuilder::new().components(Some(components)).build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,10 +233,7 @@ enum Deletion {
     RunIsLive,
 }
 
-#[expect(
-    clippy::elidable_lifetime_names,
-    reason = "the macro names the lifetime in the type it writes"
-)]
+#[expect(clippy::elidable_lifetime_names, reason = "the macro names the lifetime in the type it writes")]
 #[diesel::dsl::auto_type]
 fn with_key<'a>(tenant: TenantId, owner: UserId, key: &'a str) -> _ {
     conversations::table

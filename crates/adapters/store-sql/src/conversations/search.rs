@@ -152,6 +152,7 @@ impl SearchIndex for Sqlite {
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
     use crate::codec::Uuid;
+
     message_search (conversation_id, position) {
         scope -> Text,
         content -> Text,
@@ -160,9 +161,10 @@ diesel::table! {
     }
 }
 
-/// The word in the index that says whose a message is.
+/// The word in the index that says whose a message is. In capitals: Postgres folds the words of texts and queries to small
+/// letters, so none of them is this one. SQLite has it in a column apart.
 fn scope_of_owner(tenant: TenantId, owner: UserId) -> String {
-    format!("{}{}", tenant.as_uuid().simple(), owner.as_uuid().simple())
+    format!("{:X}{:X}", tenant.as_uuid().simple(), owner.as_uuid().simple())
 }
 
 /// The word in SQLite's index that says of which conversation a message is.

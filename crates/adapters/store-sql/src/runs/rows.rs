@@ -95,7 +95,7 @@ impl TryFrom<RunRow> for Run {
 
 /// What one flush adds to the log.
 #[derive(Insertable)]
-#[diesel(table_name = run_log)]
+#[diesel(table_name = run_log, treat_none_as_default_value = false)]
 pub(super) struct LogRow {
     tenant_id: Stored<TenantId>,
     run_id: Stored<RunId>,

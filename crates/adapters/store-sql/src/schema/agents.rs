@@ -5,6 +5,7 @@ use super::conversations::conversations;
 diesel::table! {
     use diesel::sql_types::{BigInt, Bool, Nullable, Text};
     use crate::codec::{Instant, Json, Uuid};
+
     runs (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -28,6 +29,7 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::{BigInt, Json as JsonText};
     use crate::codec::Uuid;
+
     run_log (tenant_id, run_id, last_id) {
         tenant_id -> Uuid,
         run_id -> Uuid,

@@ -3,6 +3,7 @@
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
     use crate::codec::{Instant, Uuid};
+
     conversations (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -21,6 +22,7 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
     use crate::codec::{Instant, Uuid};
+
     messages (tenant_id, conversation_id, position) {
         tenant_id -> Uuid,
         conversation_id -> Uuid,

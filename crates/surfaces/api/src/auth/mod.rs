@@ -1,7 +1,7 @@
 //! `/auth`: logging in, staying logged in, logging out.
 
+mod me;
 mod problem;
-mod whoami;
 mod wire;
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web::Data};
@@ -14,7 +14,7 @@ use crate::{
     problem::{Failure, Private, WithBody},
     state::{Api, run},
 };
-use whoami::MeAnswer;
+use me::MeAnswer;
 use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
 
 /// Logs a person in.
@@ -67,14 +67,14 @@ pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Resul
     security(("bearer" = [])),
 )]
 #[get("/auth/me")]
-pub(crate) async fn me(
+pub(crate) async fn show_me(
     api: Data<Api>,
     Caller(caller): Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let session = caller.session;
     let found = run(&api, |api| async move { api.accounts.me(&caller).await });
-    let answer = MeAnswer::new(found.await?, session, whoami::claims_of(request.headers()));
+    let answer = MeAnswer::new(found.await?, session, me::claims_of(request.headers()));
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(SuccessResponse::new(
@@ -120,3 +120,6 @@ fn tokens(logged_in: LoggedIn) -> HttpResponse {
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenAnswer::from(logged_in))
 }
+
+#[cfg(test)]
+mod tests;

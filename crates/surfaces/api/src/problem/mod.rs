@@ -12,3 +12,6 @@ pub(crate) use failure::{RETRY_SOON, name_instance, sentence};
 pub(crate) use responses::{Listed, Named, Private, WithBody};
 pub use validation::Violation;
 pub(crate) use validation::{Violations, scalar_input};
+
+#[cfg(test)]
+mod tests;

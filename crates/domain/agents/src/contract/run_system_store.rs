@@ -1,0 +1,67 @@
+//! What [`RunSystemStore`](crate::RunSystemStore) promises.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "contract functions are assertions"
+)]
+
+use chancery_ids::RunId;
+
+use super::{
+    Harness,
+    turns::{Person, second},
+};
+
+/// Runs of every tenant whose lease is over, the oldest lease first.
+pub async fn abandoned_runs_come_oldest_lease_first(harness: &Harness) {
+    let mut runs = Vec::new();
+    for start in [30, 10, 20] {
+        let person = Person::new(harness);
+        let turn = person.turn("a", second(start));
+        harness.runs.begin(&turn).await.unwrap();
+        runs.push((start, turn.id));
+    }
+    runs.sort_unstable();
+    let by_lease: Vec<RunId> = runs.into_iter().map(|(_, run)| run).collect();
+    assert_eq!(listed(harness, 100, 10).await, by_lease);
+    assert_eq!(listed(harness, 100, 2).await, by_lease.get(..2).unwrap());
+    // Leases end at 25, 35 and 45.
+    assert_eq!(listed(harness, 36, 10).await, by_lease.get(..2).unwrap());
+    assert_eq!(listed(harness, 25, 10).await, []);
+}
+
+/// A run that has ended, or that somebody took over, is not abandoned.
+pub async fn ended_and_taken_runs_are_not_abandoned(harness: &Harness) {
+    let ada = Person::new(harness);
+    ada.answered("a").await;
+    let taken = ada.begin("b").await;
+    harness
+        .runs
+        .take_over(ada.tenant, taken.id, second(100), second(200))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(listed(harness, 150, 10).await, []);
+}
+
+async fn listed(harness: &Harness, at: u64, limit: u16) -> Vec<RunId> {
+    let runs = harness.system.list_abandoned(second(at), limit).await.unwrap();
+    runs.into_iter().map(|run| run.id).collect()
+}
+
+/// Turns the promises into tests. `$fresh` is an async expression that yields a [`Harness`](crate::contract::Harness) over
+/// an implementation with nothing in it.
+#[macro_export]
+macro_rules! run_system_store_contract {
+    ($fresh:expr) => {
+        $crate::run_system_store_contract!(@tests $fresh,
+            abandoned_runs_come_oldest_lease_first, ended_and_taken_runs_are_not_abandoned);
+    };
+    (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $clause() {
+            let harness = $fresh.await;
+            $crate::contract::run_system_store::$clause(&harness).await;
+        }
+    )*};
+}

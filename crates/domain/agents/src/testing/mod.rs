@@ -1,0 +1,15 @@
+//! A small world for this crate's tests: storage and fan-out in memory, a model that follows a script, tools that note
+//! whether they were entered.
+
+mod fan_out;
+mod scripted_model;
+mod storage;
+mod threads;
+mod tools;
+mod world;
+
+pub(crate) use fan_out::MemoryFanOut;
+pub(crate) use scripted_model::{ScriptedModel, Step, call, text};
+pub(crate) use storage::{Storage, harness};
+pub(crate) use tools::{Probe, tools};
+pub(crate) use world::{World, all, person};
