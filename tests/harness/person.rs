@@ -47,6 +47,15 @@ impl Person {
         }
     }
 
+    /// The same person with another access token.
+    #[must_use]
+    pub fn with_access_token(&self, token: &str) -> Self {
+        Self {
+            access_token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// A request with their token.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client

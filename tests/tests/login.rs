@@ -111,10 +111,7 @@ async fn after_logout_the_refresh_token_is_refused() {
 async fn a_refresh_token_is_no_access_token_and_the_reverse() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    let swapped = Person {
-        access_token: person.refresh_token.clone(),
-        ..person.clone()
-    };
+    let swapped = person.with_access_token(&person.refresh_token);
     let answer = swapped
         .request(Method::GET, "/api/v1/auth/me")
         .send()

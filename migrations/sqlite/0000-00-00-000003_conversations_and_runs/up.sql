@@ -66,10 +66,10 @@ CREATE TABLE runs (
     PRIMARY KEY (tenant_id, id),
     CHECK ((status = 'running') = (ended_at IS NULL))
 ) STRICT, WITHOUT ROWID;
--- At most one run of a conversation is live.
+-- At most one run of a conversation is live. The live ones are few: this finds those whose lease is over too, and a lease can
+-- be renewed without touching an index.
 CREATE UNIQUE INDEX uq_runs_live ON runs (tenant_id, conversation_id) WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX uq_runs_position ON runs (tenant_id, conversation_id, user_position);
-CREATE INDEX ix_runs_lease ON runs (lease_until) WHERE ended_at IS NULL;
 
 -- The events of runs, a row a flush.
 CREATE TABLE run_log (

@@ -95,10 +95,3 @@ impl RunFanOut for InProcessFanOut {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::InProcessFanOut;
-
-    chancery_agents::run_fan_out_contract!(async { InProcessFanOut::default() });
-}

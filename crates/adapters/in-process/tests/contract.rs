@@ -1,8 +1,4 @@
 //! The fan-out keeps to its port's clauses.
 #![cfg(test)]
 
-use std::future::ready;
-
-use chancery_in_process::InProcessFanOut;
-
-chancery_agents::run_fan_out_contract!(ready(InProcessFanOut::default()));
+chancery_agents::run_fan_out_contract!(chancery_in_process::InProcessFanOut::default());

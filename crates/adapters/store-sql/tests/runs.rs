@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use chancery_agents::{Begun, Finish, Flush, Flushed, NewRun, RunEvent, RunStatus, RunStore};
+use chancery_agents::{Begun, Finish, Flush, Flushed, LEASE, NewRun, RunEvent, RunStatus, RunStore};
 use chancery_ambient::Ambient;
 use chancery_conversations::contract::Turn;
 use chancery_conversations::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, Message, MessageStatus, Order,
 };
+use chancery_events::{Event, EventKind, OutboxStore};
 use chancery_ids::{Limit, RunId};
-use chancery_store_sql::{SqlConversations, SqlRuns};
+use chancery_store_sql::{SqlConversations, SqlOutbox, SqlRuns};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -25,10 +26,13 @@ macro_rules! on_both_engines {
     };
     (@engine $engine:ident, $fresh:ident, $($test:ident)*) => {
         mod $engine {
-            use crate::{support::$fresh, turns::runs};
+            use crate::{
+                support::$fresh,
+                turns::{all_runs, runs},
+            };
 
             chancery_agents::run_store_contract!(async { runs($fresh().await.until_the_test_ends()) });
-            chancery_agents::run_system_store_contract!(async { runs($fresh().await.until_the_test_ends()) });
+            chancery_agents::run_system_store_contract!(async { all_runs($fresh().await.until_the_test_ends()) });
 
             mod under_load_and_at_the_edges {
                 $(#[tokio::test(flavor = "multi_thread")]
@@ -46,6 +50,7 @@ on_both_engines!(
     beginning_and_ending_never_wait_for_each_other,
     a_busy_conversation_keeps_nothing_of_the_refused_turn,
     beginning_again_gives_the_same_answer,
+    an_end_is_announced_once,
     a_run_without_an_answer_ends,
     the_reservation_never_shrinks,
     a_log_is_read_from_any_event_on,
@@ -57,7 +62,7 @@ on_both_engines!(
 );
 
 struct Stores {
-    _fresh: Fresh,
+    fresh: Fresh,
     runs: Arc<SqlRuns>,
     conversations: Arc<SqlConversations>,
 }
@@ -67,7 +72,7 @@ impl Stores {
         Self {
             runs: Arc::new(SqlRuns::new(fresh.database())),
             conversations: Arc::new(SqlConversations::new(fresh.database())),
-            _fresh: fresh,
+            fresh,
         }
     }
 
@@ -246,6 +251,29 @@ async fn beginning_again_gives_the_same_answer(stores: Stores) {
     assert_eq!(stores.runs.begin(&run).await.unwrap(), begun);
     assert_eq!(stores.messages(&turn).await.len(), 5);
     assert_eq!(ids(&stores.log(&run, 0, 10).await), [1, 50]);
+}
+
+async fn an_end_is_announced_once(stores: Stores) {
+    let (turn, ambient) = (turn("a"), Ambient::system());
+    let run = new_run(&turn);
+    begin(&*stores.runs, &run).await;
+    let announce = |kind| Event::new(&ambient, run.tenant, kind, run.id.to_string());
+    let (completed, failed) = (announce(EventKind::RunCompleted), announce(EventKind::RunFailed));
+    for (epoch, status, event, counts) in [
+        (2, RunStatus::Failed, &failed, false),
+        (1, RunStatus::Completed, &completed, true),
+        (1, RunStatus::Completed, &completed, false),
+        (1, RunStatus::Failed, &failed, false),
+    ] {
+        let end = finish(status, "y", now());
+        let ended = stores
+            .runs
+            .finish(run.tenant, run.id, epoch, &end, std::slice::from_ref(event));
+        assert_eq!(ended.await.unwrap(), counts);
+    }
+    let outbox = SqlOutbox::new(stores.fresh.database());
+    assert_eq!(outbox.claim(ambient.now(), LEASE, 10).await.unwrap(), [completed]);
+    assert_eq!(stores.messages(&turn).await.len(), 2);
 }
 
 async fn a_run_without_an_answer_ends(stores: Stores) {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chancery_agents::contract::{run_store, run_system_store};
 use chancery_agents::{
     Answer, Begun, Finish, ItemPlace, LEASE, NewRun, RunEvent, RunStatus, RunStore, Usage, What,
 };
@@ -20,13 +21,19 @@ pub(crate) fn conversations(database: Database) -> Harness {
     }
 }
 
-/// The same, as the contracts of runs want them.
-pub(crate) fn runs(database: Database) -> chancery_agents::contract::Harness {
-    chancery_agents::contract::Harness {
+/// The same, as the contract of runs wants them.
+pub(crate) fn runs(database: Database) -> run_store::Harness {
+    run_store::Harness {
         runs: Arc::new(SqlRuns::new(database.clone())),
+        conversations: Arc::new(SqlConversations::new(database)),
+    }
+}
+
+/// The same, as the contract of abandoned runs wants them.
+pub(crate) fn all_runs(database: Database) -> run_system_store::Harness {
+    run_system_store::Harness {
         system: Arc::new(SqlRuns::new(database.clone())),
-        conversations: Arc::new(SqlConversations::new(database.clone())),
-        outbox: Arc::new(SqlOutbox::new(database)),
+        stores: runs(database),
     }
 }
 

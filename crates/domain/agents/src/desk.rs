@@ -151,11 +151,13 @@ impl Desk {
             status: ItemStatus::InProgress,
         };
         self.log.emit(What::ItemAdded(item)).await?;
+        self.open = Some((place.clone(), ItemType::FunctionCall));
         Ok(place)
     }
 
     /// The call is over.
     pub(crate) async fn end_call(&mut self, place: ItemPlace) -> Result<(), Stop> {
+        self.open = None;
         let item = Item {
             place,
             item_type: ItemType::FunctionCall,

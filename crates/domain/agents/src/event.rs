@@ -217,6 +217,25 @@ pub enum FinalStatus {
     Cancelled,
 }
 
+/// The items that these events leave open, each ended as broken off.
+pub(crate) fn broken_off(events: &[RunEvent]) -> Vec<What> {
+    let mut open: Vec<&Item> = Vec::new();
+    for event in events {
+        match &event.what {
+            What::ItemAdded(item) => open.push(item),
+            What::ItemDone(item) => open.retain(|opened| opened.place != item.place),
+            _ => {}
+        }
+    }
+    let end = |item: &Item| {
+        What::ItemDone(Item {
+            status: ItemStatus::Incomplete,
+            ..item.clone()
+        })
+    };
+    open.into_iter().map(end).collect()
+}
+
 /// What stands between two messages of one answer.
 pub(crate) const BETWEEN_MESSAGES: &str = "\n\n";
 

@@ -12,6 +12,7 @@ mod live;
 mod log_writer;
 mod model;
 mod ports;
+mod reader;
 mod reading;
 mod recovery;
 mod run;

@@ -171,18 +171,7 @@ impl LogWriter {
         let mut unflushed = std::mem::take(&mut self.unflushed);
         unflushed.append(&mut finish.events);
         finish.events = unflushed;
-        let mut pause = Duration::from_millis(50);
-        loop {
-            match self
-                .runs
-                .finish(self.tenant, self.run, self.epoch, &finish, announced)
-                .await
-            {
-                Ok(true) => break,
-                Ok(false) => return Err(Lost),
-                Err(fault) => self.wait_after(&fault, &mut pause).await?,
-            }
-        }
+        self.write_end(&finish, announced).await?;
         let unseen = match self.policy {
             FlushPolicy::BeforeReaders => &finish.events,
             FlushPolicy::AfterReaders => &shown_after,
@@ -190,6 +179,39 @@ impl LogWriter {
         self.fan_out.publish(self.tenant, self.run, unseen).await;
         self.fan_out.close(self.tenant, self.run).await;
         Ok(())
+    }
+
+    async fn write_end(&self, finish: &Finish, announced: &[Event]) -> Result<(), Lost> {
+        let mut pause = Duration::from_millis(50);
+        let mut in_doubt = false;
+        loop {
+            let written = self
+                .runs
+                .finish(self.tenant, self.run, self.epoch, finish, announced)
+                .await;
+            let written = match written {
+                Ok(false) if in_doubt => self.holds_end(finish).await,
+                known => known,
+            };
+            match written {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Lost),
+                Err(fault) => {
+                    in_doubt = true;
+                    self.wait_after(&fault, &mut pause).await?;
+                }
+            }
+        }
+    }
+
+    /// Whether an attempt whose answer was lost did end the run: then its last event stands in the log.
+    async fn holds_end(&self, finish: &Finish) -> Result<bool, Fault> {
+        let Some(last) = finish.events.last() else {
+            return Ok(false);
+        };
+        let before = last.id.saturating_sub(1);
+        let found = self.runs.read_log(self.tenant, self.run, before, 1).await?;
+        Ok(found.first() == Some(last))
     }
 
     async fn show_flushed(&mut self) {

@@ -55,7 +55,9 @@ impl RunService {
         else {
             return Ok(false);
         };
-        let events = self.whole_log(&run).await?;
+        let mut events = self.whole_log(&run).await?;
+        let unwritten = self.seen_and_not_written(&run, &events).await;
+        events.extend_from_slice(&unwritten);
         let text = crate::event::answer_of(&events);
         let failure = RunFailure::by_server(
             "run_abandoned",
@@ -69,15 +71,17 @@ impl RunService {
         let agent = Some(run.active_agent.clone());
         // Above everything that anybody may have seen.
         let first = run.ids_until.max(events.last().map_or(0, |last| last.id)) + 1;
-        let last = [lifecycle, error_event(&failure)];
-        let events = (first..).zip(last).map(|(id, what)| RunEvent {
+        let mut last = crate::event::broken_off(&events);
+        last.extend([lifecycle, error_event(&failure)]);
+        let last = (first..).zip(last).map(|(id, what)| RunEvent {
             id,
             at: now,
             agent: agent.clone(),
             what,
         });
+        let last: Vec<_> = last.collect();
         let finish = Finish {
-            events: events.collect(),
+            events: [unwritten, last.clone()].concat(),
             status: RunStatus::Failed,
             answer: (!text.is_empty()).then(|| Answer {
                 id: parts.ambient.new_id(),
@@ -94,10 +98,25 @@ impl RunService {
             run.id.to_string(),
         );
         let announced = [failed.with("reason", failure.code)];
-        parts
+        let ended = parts
             .runs
             .finish(run.tenant, run.id, run.epoch, &finish, &announced)
-            .await
+            .await?;
+        if ended {
+            // Whoever follows it here, after a stall or a panic of its task, would wait for ever.
+            parts.fan_out.publish(run.tenant, run.id, &last).await;
+            parts.fan_out.close(run.tenant, run.id).await;
+        }
+        Ok(ended)
+    }
+
+    /// What the fan-out still holds beyond the log: readers have seen it, so it belongs to the answer.
+    async fn seen_and_not_written(&self, run: &Run, log: &[RunEvent]) -> Vec<RunEvent> {
+        let after = log.last().map_or(0, |last| last.id);
+        let following = self.parts.fan_out.follow(run.tenant, run.id).await;
+        let kept = following.map(|following| following.kept).unwrap_or_default();
+        let unwritten = kept.into_iter().filter(|event| after < event.id && event.id <= run.ids_until);
+        unwritten.filter(|event| !event.what.is_terminal()).collect()
     }
 
     async fn whole_log(&self, run: &Run) -> Result<Vec<RunEvent>, Fault> {

@@ -1,6 +1,6 @@
 //! Turns of hosted agents: begin, stop, drain. Reading and recovery have files of their own.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chancery_access::{Principal, Scope};
 use chancery_ambient::{Ambient, Fault, Tasks, within};
@@ -152,7 +152,7 @@ impl RunService {
                     conversation,
                     position,
                 } => {
-                    return Ok(self.work(caller, new, conversation, position));
+                    return Ok(self.work(caller, new, conversation, position).await);
                 }
                 Begun::Busy(other) if other.lease_until < self.parts.ambient.now() => {
                     self.recover_one(&other, self.parts.ambient.now()).await?;
@@ -223,7 +223,7 @@ impl RunService {
     }
 
     /// Starts the task that works on a stored run.
-    fn work(
+    async fn work(
         &self,
         caller: &Principal,
         new: NewRun,
@@ -231,6 +231,9 @@ impl RunService {
         position: u64,
     ) -> StartedRun {
         let orders = self.live.enter(new.id);
+        // Before anybody can follow: who finds a run not carried here reads its log, and that is slow.
+        let fan_out = &self.parts.fan_out;
+        fan_out.publish(new.tenant, new.id, &new.events).await;
         let (tell, outcome) = watch::channel(None);
         let started = StartedRun {
             run: new.id,
@@ -264,9 +267,6 @@ impl RunService {
     ) -> Option<Outcome> {
         let parts = &*self.parts;
         let entry = parts.agents.find(&new.entry_agent)?;
-        parts.fan_out.publish(new.tenant, new.id, &new.events).await;
-        let last = new.events.last().map_or(0, |last| last.id);
-        parts.fan_out.trim(new.tenant, new.id, last).await;
         let log = LogWriter::of_new_run(
             parts.runs.clone(),
             parts.fan_out.clone(),
@@ -279,7 +279,15 @@ impl RunService {
         let mut desk = Desk::new(log, parts.ambient.clone(), orders, self.settings.limits.time);
         let mut turn = self.turn(caller, entry);
         let answered = match self.context(new, conversation, position).await {
-            Ok(before) => turn.answer(&mut desk, &before, &new.text).await,
+            Ok(before) => {
+                let answer = turn.answer(&mut desk, &before, &new.text);
+                // A panic in the code of a model or a tool ends this run and nothing else.
+                AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_panic| {
+                    tracing::error!(run = %new.id, "a model or a tool panicked");
+                    let message = "something went wrong in the server";
+                    Err(Broken::Failed(RunFailure::by_server("internal_error", message, true)))
+                })
+            }
             Err(fault) => {
                 let source = std::error::Error::source(&fault).map(ToString::to_string);
                 tracing::warn!(source, "{fault}; the conversation could not be read");
@@ -321,16 +329,16 @@ impl RunService {
         if position == 0 {
             return Ok(Vec::new());
         }
-        let limit = Limit::new(self.settings.limits.context_messages).unwrap_or(Limit::LARGEST);
         let before = chancery_conversations::MessagePlace { position };
         let store = &self.parts.threads;
         let page = store
-            .list_messages(new.tenant, conversation, MessageOrder::Desc, Some(before), limit)
+            .list_messages(new.tenant, conversation, MessageOrder::Desc, Some(before), Limit::LARGEST)
             .await?;
         let completed = page
             .items
             .into_iter()
-            .filter(|message| message.status == MessageStatus::Completed);
+            .filter(|message| message.status == MessageStatus::Completed)
+            .take(usize::from(self.settings.limits.context_messages));
         let mut input: Vec<_> = completed
             .map(|message| match message.role {
                 Role::User => ModelInput::User(message.content),

@@ -79,7 +79,11 @@ impl Toolbox<'_> {
         }
         let arguments = match check_arguments(&tool.spec().parameters, &call.arguments) {
             Ok(arguments) => arguments,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                self.refuse(agent, call, "arguments that do not fit");
+                // The model learns what does not fit, and may do better.
+                return Ok(Err(error));
+            }
         };
         let working = within(
             &*self.ambient.clock,

@@ -51,7 +51,7 @@ impl ConversationStore for SqlConversations {
         owner: UserId,
         key: &ConversationKey,
     ) -> Result<Option<Conversation>, Fault> {
-        let it = with_key(tenant, owner, key.as_str());
+        let it = with_key(tenant, owner, key.to_string());
         let row = read!(self.0, |conn| it
             .select(ConversationRow::as_select())
             .first(conn)
@@ -194,7 +194,7 @@ impl ConversationStore for SqlConversations {
         key: &ConversationKey,
         events: &[Event],
     ) -> Result<bool, DeleteRefused> {
-        let row = diesel::delete(with_key(tenant, owner, key.as_str())).returning(conversations::id);
+        let row = diesel::delete(with_key(tenant, owner, key.to_string())).returning(conversations::id);
         let deletion = transaction!(self.0, |conn| {
             let Some(Stored(id)) = row.get_result(conn).await.optional()? else {
                 return Ok(Deletion::Absent);
@@ -233,9 +233,8 @@ enum Deletion {
     RunIsLive,
 }
 
-#[expect(clippy::elidable_lifetime_names, reason = "the macro names the lifetime in the type it writes")]
 #[diesel::dsl::auto_type]
-fn with_key<'a>(tenant: TenantId, owner: UserId, key: &'a str) -> _ {
+fn with_key(tenant: TenantId, owner: UserId, key: String) -> _ {
     conversations::table
         .filter(conversations::tenant_id.eq(Stored::<TenantId>(tenant)))
         .filter(conversations::owner_id.eq(Stored::<UserId>(owner)))

@@ -1,9 +1,9 @@
 //! The beginning of a run.
 
-use chancery_agents::{Begun, NewRun, Run};
+use chancery_agents::{Begun, NewRun};
 use chancery_ambient::Fault;
 use chancery_conversations::{Conversation, MessageStatus, Role};
-use chancery_ids::{ConversationId, RunId};
+use chancery_ids::ConversationId;
 use diesel::{prelude::*, upsert::excluded};
 use diesel_async::RunQueryDsl;
 
@@ -63,17 +63,27 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
             .execute(conn)
             .await?;
         if begun == 0 {
-            let in_the_way = runs::table
-                .filter(runs::tenant_id.eq(Stored(run.tenant)))
-                .filter(
-                    runs::id.eq(Stored(run.id)).or(runs::conversation_id
-                        .eq(Stored(conversation))
-                        .and(runs::ended_at.is_null())),
-                )
+            // Two look-ups: SQLite would answer one with an OR by reading all runs of the tenant.
+            let of_tenant = runs::table.filter(runs::tenant_id.eq(Stored(run.tenant)));
+            let same = of_tenant
+                .filter(runs::id.eq(Stored(run.id)))
+                .select((runs::conversation_id, runs::user_position))
+                .first::<(Stored<ConversationId>, i64)>(conn)
+                .await
+                .optional()?;
+            if let Some((Stored(conversation), position)) = same {
+                return Err(Undone::Answer(Begun::Started {
+                    conversation,
+                    position: codec::count(position)?,
+                }));
+            }
+            let live = of_tenant
+                .filter(runs::conversation_id.eq(Stored(conversation)))
+                .filter(runs::ended_at.is_null())
                 .select(RunRow::as_select())
-                .load(conn)
+                .first(conn)
                 .await?;
-            return Err(Undone::Answer(begun_before(run.id, in_the_way)?));
+            return Err(Undone::Answer(Begun::Busy(live.try_into()?)));
         }
         let message = MessageRow {
             tenant_id: Stored(run.tenant),
@@ -104,18 +114,4 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
             position: codec::count(position)?,
         })
     })
-}
-
-/// The answer when the run's row did not go in: it is there already, from the same command before, or another run is live.
-fn begun_before(wanted: RunId, mut in_the_way: Vec<RunRow>) -> Result<Begun, Fault> {
-    if let Some(same) = in_the_way.iter().find(|row| row.id.0 == wanted) {
-        return Ok(Begun::Started {
-            conversation: same.conversation_id.0,
-            position: codec::count(same.user_position)?,
-        });
-    }
-    let live = in_the_way
-        .pop()
-        .ok_or_else(|| Fault::corrupt("a run is in the way and is not there"))?;
-    Run::try_from(live).map(Begun::Busy)
 }

@@ -25,11 +25,11 @@ use crate::{
 #[diesel(table_name = runs, treat_none_as_default_value = false)]
 pub(super) struct RunRow {
     tenant_id: Stored<TenantId>,
-    pub(super) id: Stored<RunId>,
+    id: Stored<RunId>,
     owner_id: Stored<UserId>,
-    pub(super) conversation_id: Stored<ConversationId>,
+    conversation_id: Stored<ConversationId>,
     conversation_key: String,
-    pub(super) user_position: i64,
+    user_position: i64,
     entry_agent: String,
     active_agent: String,
     status: String,

@@ -149,7 +149,7 @@ fn ids(events: &[RunEvent]) -> Vec<u64> {
     events.iter().map(|event| event.id).collect()
 }
 
-/// Turns the clauses into tests. `$fresh` is an async expression that yields an implementation with nothing in it.
+/// Turns the clauses into tests. `$fresh` is an expression that yields an implementation with nothing in it.
 #[macro_export]
 macro_rules! run_fan_out_contract {
     ($fresh:expr) => {
@@ -161,8 +161,7 @@ macro_rules! run_fan_out_contract {
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]
         async fn $clause() {
-            let fan_out = $fresh.await;
-            $crate::contract::run_fan_out::$clause(&fan_out).await;
+            $crate::contract::run_fan_out::$clause(&$fresh).await;
         }
     )*};
 }

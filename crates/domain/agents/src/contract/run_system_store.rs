@@ -5,20 +5,31 @@
     reason = "contract functions are assertions"
 )]
 
+use std::sync::Arc;
+
 use chancery_ids::RunId;
 
 use super::{
-    Harness,
+    run_store,
     turns::{Person, second},
 };
+use crate::RunSystemStore;
+
+/// Views of one storage with nothing in it.
+pub struct Harness {
+    /// What is tested.
+    pub system: Arc<dyn RunSystemStore>,
+    /// The same storage: writes and reads runs.
+    pub stores: run_store::Harness,
+}
 
 /// Runs of every tenant whose lease is over, the oldest lease first.
 pub async fn abandoned_runs_come_oldest_lease_first(harness: &Harness) {
     let mut runs = Vec::new();
     for start in [30, 10, 20] {
-        let person = Person::new(harness);
+        let person = Person::new(&harness.stores);
         let turn = person.turn("a", second(start));
-        harness.runs.begin(&turn).await.unwrap();
+        harness.stores.runs.begin(&turn).await.unwrap();
         runs.push((start, turn.id));
     }
     runs.sort_unstable();
@@ -32,10 +43,11 @@ pub async fn abandoned_runs_come_oldest_lease_first(harness: &Harness) {
 
 /// A run that has ended, or that somebody took over, is not abandoned.
 pub async fn ended_and_taken_runs_are_not_abandoned(harness: &Harness) {
-    let ada = Person::new(harness);
+    let ada = Person::new(&harness.stores);
     ada.answered("a").await;
     let taken = ada.begin("b").await;
     harness
+        .stores
         .runs
         .take_over(ada.tenant, taken.id, second(100), second(200))
         .await
@@ -49,8 +61,8 @@ async fn listed(harness: &Harness, at: u64, limit: u16) -> Vec<RunId> {
     runs.into_iter().map(|run| run.id).collect()
 }
 
-/// Turns the promises into tests. `$fresh` is an async expression that yields a [`Harness`](crate::contract::Harness) over
-/// an implementation with nothing in it.
+/// Turns the promises into tests. `$fresh` is an async expression that yields a [`Harness`] over storage
+/// with nothing in it.
 #[macro_export]
 macro_rules! run_system_store_contract {
     ($fresh:expr) => {

@@ -8,7 +8,7 @@ use chancery_conversations::{Message, Order};
 use chancery_events::{Event, EventKind};
 use chancery_ids::{ConversationKey, Limit, TenantId, UserId};
 
-use super::Harness;
+use super::run_store::Harness;
 use crate::{
     Answer, Begun, FinalStatus, Finish, Flush, Flushed, LEASE, LifecycleStatus, NewRun, RunEvent, RunStatus,
     Usage, What,

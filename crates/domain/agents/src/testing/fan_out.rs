@@ -140,5 +140,5 @@ impl RunFanOut for MemoryFanOut {
 mod tests {
     use super::MemoryFanOut;
 
-    crate::run_fan_out_contract!(async { MemoryFanOut::default() });
+    crate::run_fan_out_contract!(MemoryFanOut::default());
 }

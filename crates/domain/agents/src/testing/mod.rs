@@ -10,6 +10,6 @@ mod world;
 
 pub(crate) use fan_out::MemoryFanOut;
 pub(crate) use scripted_model::{ScriptedModel, Step, call, text};
-pub(crate) use storage::{Storage, harness};
+pub(crate) use storage::Storage;
 pub(crate) use tools::{Probe, tools};
 pub(crate) use world::{World, all, person};

@@ -3,8 +3,8 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +17,6 @@ use chancery_ids::{ConversationId, EventId, RunId, TenantId, UserId};
 
 use crate::{
     Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunStatus, RunStore, RunSystemStore,
-    contract::Harness,
 };
 
 #[derive(Default)]
@@ -28,7 +27,7 @@ pub(crate) struct Storage {
     /// So many flushes and finishes to come fail.
     pub(crate) failures: AtomicU32,
     /// Whether they fail after they were done, as a lost answer does.
-    pub(crate) fail_late: std::sync::atomic::AtomicBool,
+    pub(crate) fail_late: AtomicBool,
 }
 
 #[derive(Default)]
@@ -36,17 +35,6 @@ pub(super) struct State {
     pub(super) threads: Vec<(Conversation, Vec<Message>)>,
     runs: Vec<(Run, Vec<RunEvent>)>,
     pub(super) events: Vec<Event>,
-}
-
-/// A harness over new storage.
-pub(crate) fn harness() -> Harness {
-    let storage = Arc::new(Storage::default());
-    Harness {
-        runs: storage.clone(),
-        system: storage.clone(),
-        conversations: storage.clone(),
-        outbox: storage,
-    }
 }
 
 impl Storage {
@@ -429,8 +417,20 @@ impl OutboxStore for Storage {
 }
 
 mod tests {
-    use super::harness;
+    use std::sync::Arc;
 
-    crate::run_store_contract!(async { harness() });
-    crate::run_system_store_contract!(async { harness() });
+    use super::Storage;
+    use crate::contract::{run_store, run_system_store};
+
+    fn stores(storage: &Arc<Storage>) -> run_store::Harness {
+        run_store::Harness { runs: storage.clone(), conversations: storage.clone() }
+    }
+
+    fn system() -> run_system_store::Harness {
+        let storage = Arc::<Storage>::default();
+        run_system_store::Harness { stores: stores(&storage), system: storage }
+    }
+
+    crate::run_store_contract!(async { stores(&Arc::default()) });
+    crate::run_system_store_contract!(async { system() });
 }
