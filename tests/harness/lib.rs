@@ -16,7 +16,7 @@ mod server;
 
 pub use database::TestDatabase;
 pub use frames::{Frame, Frames};
-pub use person::Person;
+pub use person::{Person, client};
 pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};
 
 /// `count` different words.

@@ -106,7 +106,8 @@ impl Person {
 }
 
 /// A client that talks to loopback alone. Each has its own connections.
-pub(crate) fn client() -> Client {
+#[must_use]
+pub fn client() -> Client {
     // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().tcp_nodelay(true).build().unwrap()

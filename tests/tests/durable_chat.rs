@@ -116,7 +116,7 @@ async fn the_answer_is_stored_although_its_client_left_after_the_first_frame() {
         .map(|frame| frame.event)
         .collect();
     let history = person.history("left").await;
-    assert!(history[1].1.ends_with(&words(50)), "{history:?}");
+    assert!(history[1].1.contains(&words(50)), "{history:?}");
     assert_eq!(text_of(&replayed), history[1].1);
 }
 

@@ -3,7 +3,7 @@
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use system_tests::{Person, Settings};
+use system_tests::{Person, Settings, client};
 
 /// The error body of `/api/v1`, whatever went wrong.
 fn assert_problem(status: StatusCode, content_type: &str, body: &Value) {
@@ -125,7 +125,7 @@ async fn a_foreign_host_is_refused_and_never_appears_in_metadata() {
 async fn a_cookie_or_a_query_token_logs_nobody_in() {
     let server = Settings::sqlite().start().await;
     let person = server.log_in().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let cookie = format!("access_token={}", person.access_token);
     let with_cookie = client
         .get(format!("{}/api/v1/auth/me", server.url))
@@ -141,7 +141,7 @@ async fn a_cookie_or_a_query_token_logs_nobody_in() {
 #[tokio::test]
 async fn listed_origins_may_call_and_others_may_not() {
     let server = Settings::sqlite().start().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let preflight = |origin: &'static str| {
         client
             .request(Method::OPTIONS, format!("{}/api/v1/chat", server.url))
@@ -160,7 +160,7 @@ async fn listed_origins_may_call_and_others_may_not() {
 #[tokio::test]
 async fn every_answer_carries_its_correlation_id_and_time() {
     let server = Settings::sqlite().start().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     for path in ["/health", "/nothing", "/api/v1/auth/me"] {
         let answer = client.get(format!("{}{path}", server.url)).send().await.unwrap();
         assert_eq!(answer.headers()["x-correlation-id"].len(), 36, "{path}");
@@ -171,7 +171,7 @@ async fn every_answer_carries_its_correlation_id_and_time() {
 #[tokio::test]
 async fn a_key_set_is_served_from_cache_by_its_tag() {
     let server = Settings::sqlite().start().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let url = format!("{}/.well-known/jwks.json", server.url);
     let first = client.get(&url).send().await.unwrap();
     assert_eq!(first.headers()[header::CACHE_CONTROL], "public, max-age=300");

@@ -3,10 +3,10 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use system_tests::{OWNER_EMAIL, OWNER_PASSWORD, Person, Server, Settings};
+use system_tests::{OWNER_EMAIL, OWNER_PASSWORD, Person, Server, Settings, client};
 
 async fn refresh(server: &Server, token: &str) -> (StatusCode, Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let body = json!({"refresh_token": token});
     let answer = client
         .post(format!("{}/api/v1/auth/refresh", server.url))
@@ -130,7 +130,7 @@ async fn two_processes_started_at_once_on_an_empty_postgres_make_one_owner_one_k
     let (one, other) = futures::join!(settings.start(), settings.start());
     let jwks = |server: &Server| {
         let url = format!("{}/.well-known/jwks.json", server.url);
-        async move { reqwest::get(url).await.unwrap().text().await.unwrap() }
+        async move { client().get(url).send().await.unwrap().text().await.unwrap() }
     };
     assert_eq!(jwks(&one).await, jwks(&other).await);
     let person = Person::log_in(&one.url, OWNER_EMAIL, OWNER_PASSWORD).await;

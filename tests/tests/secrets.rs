@@ -64,11 +64,12 @@ async fn neither_the_log_nor_the_metrics_hold_a_password_a_token_a_pepper_or_a_k
     }
 }
 
-/// Every `d` of every JWK, wherever it stands.
+/// Every private key of a stored set, wherever it stands.
 fn private_halves(value: &serde_json::Value) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(members) = value.as_object() {
-        found.extend(members.get("d").and_then(|d| d.as_str()).map(ToOwned::to_owned));
+        let private = members.get("private_key").and_then(|key| key.as_str());
+        found.extend(private.map(ToOwned::to_owned));
         found.extend(members.values().flat_map(private_halves));
     }
     found.extend(value.as_array().into_iter().flatten().flat_map(private_halves));

@@ -224,7 +224,16 @@ pub(crate) fn broken_off(events: &[RunEvent]) -> Vec<What> {
         match &event.what {
             What::ItemAdded(item) => open.push(item),
             What::ItemDone(item) => open.retain(|opened| opened.place != item.place),
-            _ => {}
+            What::Lifecycle { .. }
+            | What::AgentUpdated { .. }
+            | What::MessageDelta { .. }
+            | What::RefusalDelta { .. }
+            | What::RefusalDone { .. }
+            | What::ToolArguments { .. }
+            | What::ToolStatus { .. }
+            | What::ToolOutput { .. }
+            | What::Error { .. }
+            | What::Final { .. } => {}
         }
     }
     let end = |item: &Item| {

@@ -81,7 +81,9 @@ impl RunReader {
                 self.live = Some(live);
                 Ok(())
             }
-            Some(Followed::CutOff) if now.saturating_sub(self.caught_up_at) > SLOW => Err(ReadRefused::CutOff),
+            Some(Followed::CutOff) if now.saturating_sub(self.caught_up_at) > SLOW => {
+                Err(ReadRefused::CutOff)
+            }
             // The log has the rest, or soon will.
             Some(Followed::CutOff) | None => Ok(()),
         }
@@ -91,9 +93,10 @@ impl RunReader {
     async fn look_up(&mut self) -> Result<(), Fault> {
         let (tenant, run) = (self.run.tenant, self.run.id);
         // First, so that nothing falls between the two.
-        let following = match self.run_ended {
-            true => None,
-            false => self.parts.fan_out.follow(tenant, run).await,
+        let following = if self.run_ended {
+            None
+        } else {
+            self.parts.fan_out.follow(tenant, run).await
         };
         let Some(following) = following else {
             return self.look_into_log().await;
@@ -119,7 +122,8 @@ impl RunReader {
     /// For a run that works elsewhere, or has ended.
     async fn look_into_log(&mut self) -> Result<(), Fault> {
         let (tenant, run) = (self.run.tenant, self.run.id);
-        self.queue.extend(self.parts.runs.read_log(tenant, run, self.last, PIECE).await?);
+        self.queue
+            .extend(self.parts.runs.read_log(tenant, run, self.last, PIECE).await?);
         if !self.queue.is_empty() {
             return Ok(());
         }

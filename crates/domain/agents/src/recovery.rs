@@ -115,7 +115,9 @@ impl RunService {
         let after = log.last().map_or(0, |last| last.id);
         let following = self.parts.fan_out.follow(run.tenant, run.id).await;
         let kept = following.map(|following| following.kept).unwrap_or_default();
-        let unwritten = kept.into_iter().filter(|event| after < event.id && event.id <= run.ids_until);
+        let unwritten = kept
+            .into_iter()
+            .filter(|event| after < event.id && event.id <= run.ids_until);
         unwritten.filter(|event| !event.what.is_terminal()).collect()
     }
 

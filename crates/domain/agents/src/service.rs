@@ -282,11 +282,18 @@ impl RunService {
             Ok(before) => {
                 let answer = turn.answer(&mut desk, &before, &new.text);
                 // A panic in the code of a model or a tool ends this run and nothing else.
-                AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_panic| {
-                    tracing::error!(run = %new.id, "a model or a tool panicked");
-                    let message = "something went wrong in the server";
-                    Err(Broken::Failed(RunFailure::by_server("internal_error", message, true)))
-                })
+                AssertUnwindSafe(answer)
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|_panic| {
+                        tracing::error!(run = %new.id, "a model or a tool panicked");
+                        let message = "something went wrong in the server";
+                        Err(Broken::Failed(RunFailure::by_server(
+                            "internal_error",
+                            message,
+                            true,
+                        )))
+                    })
             }
             Err(fault) => {
                 let source = std::error::Error::source(&fault).map(ToString::to_string);
@@ -332,7 +339,13 @@ impl RunService {
         let before = chancery_conversations::MessagePlace { position };
         let store = &self.parts.threads;
         let page = store
-            .list_messages(new.tenant, conversation, MessageOrder::Desc, Some(before), Limit::LARGEST)
+            .list_messages(
+                new.tenant,
+                conversation,
+                MessageOrder::Desc,
+                Some(before),
+                Limit::LARGEST,
+            )
             .await?;
         let completed = page
             .items

@@ -15,9 +15,7 @@ use chancery_conversations::{Conversation, Message, MessageStatus, Role};
 use chancery_events::{Event, OutboxStore};
 use chancery_ids::{ConversationId, EventId, RunId, TenantId, UserId};
 
-use crate::{
-    Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunStatus, RunStore, RunSystemStore,
-};
+use crate::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunStatus, RunStore, RunSystemStore};
 
 #[derive(Default)]
 pub(crate) struct Storage {
@@ -423,12 +421,18 @@ mod tests {
     use crate::contract::{run_store, run_system_store};
 
     fn stores(storage: &Arc<Storage>) -> run_store::Harness {
-        run_store::Harness { runs: storage.clone(), conversations: storage.clone() }
+        run_store::Harness {
+            runs: storage.clone(),
+            conversations: storage.clone(),
+        }
     }
 
     fn system() -> run_system_store::Harness {
         let storage = Arc::<Storage>::default();
-        run_system_store::Harness { stores: stores(&storage), system: storage }
+        run_system_store::Harness {
+            stores: stores(&storage),
+            system: storage,
+        }
     }
 
     crate::run_store_contract!(async { stores(&Arc::default()) });

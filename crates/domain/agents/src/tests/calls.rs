@@ -9,22 +9,25 @@ use crate::{
 };
 
 fn statuses(log: &[RunEvent]) -> Vec<ToolCallStatus> {
-    log.iter()
-        .filter_map(|event| match event.what {
-            What::ToolStatus { status, .. } => Some(status),
-            _ => None,
-        })
-        .collect()
+    let mut statuses = Vec::new();
+    for event in log {
+        if let What::ToolStatus { status, .. } = event.what {
+            statuses.push(status);
+        }
+    }
+    statuses
 }
 
 /// What the model was told of its calls.
 fn told(world: &World) -> Vec<String> {
     let input = world.model.asked().pop().unwrap().input;
-    let results = input.into_iter().filter_map(|item| match item {
-        ModelInput::ToolResult { output, .. } => Some(output),
-        _ => None,
-    });
-    results.collect()
+    let mut told = Vec::new();
+    for item in input {
+        if let ModelInput::ToolResult { output, .. } = item {
+            told.push(output);
+        }
+    }
+    told
 }
 
 #[tokio::test]

@@ -35,32 +35,34 @@ fn outline(log: &[RunEvent]) -> Vec<String> {
 
 /// The text of all deltas.
 fn said(log: &[RunEvent]) -> String {
-    log.iter()
-        .filter_map(|event| match &event.what {
-            What::MessageDelta { delta, .. } => Some(delta.as_str()),
-            _ => None,
-        })
-        .collect()
+    let mut text = String::new();
+    for event in log {
+        if let What::MessageDelta { delta, .. } = &event.what {
+            text.push_str(delta);
+        }
+    }
+    text
 }
 
 /// What `final` says; panics when the run ended otherwise.
 fn end_of(log: &[RunEvent]) -> (FinalStatus, String) {
-    match &log.last().unwrap().what {
-        What::Final {
-            status,
-            response_text,
-            ..
-        } => (*status, response_text.clone()),
-        other => panic!("{other:?}"),
-    }
+    let What::Final {
+        status,
+        response_text,
+        ..
+    } = &log.last().unwrap().what
+    else {
+        panic!("{log:?}");
+    };
+    (*status, response_text.clone())
 }
 
 /// The code of the `error` that ended the run.
 fn code_of(log: &[RunEvent]) -> String {
-    match &log.last().unwrap().what {
-        What::Error { code, .. } => code.clone(),
-        other => panic!("{other:?}"),
-    }
+    let What::Error { code, .. } = &log.last().unwrap().what else {
+        panic!("{log:?}");
+    };
+    code.clone()
 }
 
 /// One terminal event, the last; ids 1, 2, 3 ….
@@ -72,5 +74,5 @@ fn assert_whole(log: &[RunEvent]) {
         .collect();
     assert_eq!(terminal, [log.last().unwrap().id]);
     let ids: Vec<_> = log.iter().map(|event| event.id).collect();
-    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
+    assert_eq!(ids, (1..).take(ids.len()).collect::<Vec<_>>());
 }

@@ -40,7 +40,7 @@ async fn a_stream_resumed_after_any_event_equals_the_uninterrupted_one() {
             assert_eq!(all(stream).await, whole[usize::try_from(after).unwrap()..]);
         }
         for after in 0..=whole.len() {
-            let stream = world.follow(run, after as u64).await;
+            let stream = world.follow(run, u64::try_from(after).unwrap()).await;
             assert_eq!(all(stream).await, whole[after..], "after {after}");
         }
     }
