@@ -22,7 +22,7 @@ use chancery_store_sql::{
     SqlRefreshFamilies, SqlRuns,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
-use chancery_tools::{GetCurrentTime, ToolCatalogue};
+use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
 use chancery_tools_web::WebSearch;
 use secrecy::ExposeSecret;
 
@@ -66,11 +66,12 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         ambient.clone(),
     ));
     let threads = Arc::new(SqlConversations::new(database.clone()));
-    let tools = Arc::new(ToolCatalogue::new([
-        Arc::new(GetCurrentTime::new(ambient.clock.clone())) as Arc<dyn chancery_tools::Tool>,
+    let tools: [Arc<dyn Tool>; 3] = [
+        Arc::new(GetCurrentTime::new(ambient.clock.clone())),
         Arc::new(SearchConversations::new(threads.clone(), Arc::new(tasks.clone()))),
         Arc::new(web_search(config)?),
-    ])?);
+    ];
+    let tools = Arc::new(ToolCatalogue::new(tools)?);
     let agents = Arc::new(catalog::load(config.model.catalog_dir.as_deref(), &tools)?);
     let stored_runs = Arc::new(SqlRuns::new(database.clone()));
     let parts = RunParts {

@@ -57,7 +57,7 @@ impl Cli {
     fn dispatch(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
         let command = self.command.unwrap_or(Command::Serve);
         if matches!(command, Command::Openapi) {
-            return openapi::print();
+            return Ok(openapi::print());
         }
         let config = match (Config::load(), &command) {
             (Err(errors), Command::Doctor) => return Ok(doctor::report_settings(&errors)),
@@ -71,8 +71,8 @@ impl Cli {
                 Command::Serve => serve::serve(config).await,
                 Command::Migrate(action) => migrate::run(&config, action).await,
                 Command::Keys(action) => keys::run(&config, action).await,
-                Command::Doctor => Ok(doctor::run(&config).await),
-                Command::Openapi => openapi::print(),
+                Command::Doctor => Ok(Box::pin(doctor::run(&config)).await),
+                Command::Openapi => Ok(openapi::print()),
             }
         })
     }

@@ -47,7 +47,7 @@ pub(crate) async fn run(config: &Config) -> ExitCode {
         findings.push(Finding {
             what,
             fault: verdict.err(),
-        })
+        });
     };
     let database = bounded(&ambient, "database", database(config)).await;
     let reachable = database.is_ok();
@@ -64,7 +64,7 @@ pub(crate) async fn run(config: &Config) -> ExitCode {
                 .await
                 .map_err(|fault| explain(&fault, "start Redis, or correct REDIS_URL"))
         };
-        note("redis", bounded(&ambient, "redis", ping).await);
+        note("redis", Box::pin(bounded(&ambient, "redis", ping)).await);
     }
     note("keys", bounded(&ambient, "keys", keys(config, &ambient)).await);
     note("port", port(config));

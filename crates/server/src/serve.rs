@@ -45,8 +45,8 @@ pub(crate) async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
         let (drained, ()) = futures::join!(app.runs.drain(config.http.shutdown_grace), handle.stop(true));
         tracing::info!(runs_cut_short = drained, "stopped");
     };
-    let (served, ()) = futures::join!(server, orderly_end);
-    served?;
+    let (ended, ()) = futures::join!(server, orderly_end);
+    ended?;
     stop_workers.cancel();
     if app
         .tasks

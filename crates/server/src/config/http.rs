@@ -107,14 +107,13 @@ fn origins(source: &mut Source) -> Vec<String> {
         &["http://localhost:8000", "http://localhost:8080"],
     );
     for origin in &origins {
+        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
         if origin == "*" {
             source.refuse(
                 "ALLOWED_ORIGINS",
                 "`*` would let any site use a person's credentials; list the origins",
             );
-        } else if Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin) {
-            continue;
-        } else {
+        } else if !is_origin {
             source.refuse(
                 "ALLOWED_ORIGINS",
                 &format!("`{origin}` is no origin; write scheme://host[:port]"),

@@ -75,7 +75,12 @@ fn write_new(folder: &Path, path: &Path) -> io::Result<()> {
     for name in NAMES {
         let mut secret = [0; 32];
         SystemEntropy.fill(&mut secret);
-        text.push_str(&format!("{name} = \"{}\"\n", URL_SAFE_NO_PAD.encode(secret)));
+        let line = format!(
+            "{name} = \"{}\"
+",
+            URL_SAFE_NO_PAD.encode(secret)
+        );
+        text.push_str(&line);
     }
     let temporary = folder.join("secrets.toml.new");
     let mut file = OpenOptions::new()

@@ -62,10 +62,10 @@ fn scrub(text: &str) -> Cow<'_, str> {
 }
 
 fn scrub_word(word: &str) -> Cow<'_, str> {
-    if let Some((before, token)) = word.split_once("eyJ") {
-        if token.contains('.') {
-            return Cow::Owned(format!("{before}{REPLACEMENT}"));
-        }
+    if let Some((before, token)) = word.split_once("eyJ")
+        && token.contains('.')
+    {
+        return Cow::Owned(format!("{before}{REPLACEMENT}"));
     }
     if let Some((scheme, rest)) = word.split_once("://") {
         let authority_end = rest.find('/').unwrap_or(rest.len());
