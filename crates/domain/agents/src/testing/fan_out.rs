@@ -36,14 +36,6 @@ impl MemoryFanOut {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A fan-out that checks what an owner with this policy promises.
-    pub(crate) fn over(storage: Arc<Storage>, flush: FlushPolicy) -> Self {
-        Self {
-            promise: Some((storage, flush)),
-            ..Self::default()
-        }
-    }
-
     fn check(&self, run: RunId, events: &[RunEvent]) {
         let Some((storage, flush)) = &self.promise else {
             return;
@@ -53,7 +45,7 @@ impl MemoryFanOut {
             let is_kept = log.contains(event);
             match flush {
                 FlushPolicy::BeforeReaders => {
-                    assert!(is_kept, "event {} was shown before it was kept", event.id)
+                    assert!(is_kept, "event {} was shown before it was kept", event.id);
                 }
                 FlushPolicy::AfterReaders => {
                     assert!(

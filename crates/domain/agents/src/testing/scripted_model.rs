@@ -22,7 +22,6 @@ pub(crate) enum Step {
     Wait(Arc<Notify>),
     /// Says nothing more, for ever.
     Hang,
-    Panic,
 }
 
 #[derive(Default)]
@@ -100,7 +99,6 @@ impl Model for ScriptedModel {
                     None
                 }
                 Step::Hang => std::future::pending().await,
-                Step::Panic => panic!("on purpose"),
             }
         });
         Ok(said.boxed())

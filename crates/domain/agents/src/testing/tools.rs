@@ -84,5 +84,5 @@ impl Tool for Probe {
 
 /// A catalogue of tools of these names.
 pub(crate) fn tools<const N: usize>(names: [&str; N]) -> ToolCatalogue {
-    ToolCatalogue::new(names.map(|name| Probe::answering(name, "ok") as Arc<dyn Tool>)).unwrap()
+    ToolCatalogue::new(names.map(|name| -> Arc<dyn Tool> { Probe::answering(name, "ok") })).unwrap()
 }

@@ -136,6 +136,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "reads like the call it prepares")]
     pub(crate) fn chat(&self, said: &str) -> StartChat {
         let conversation_key = Some(ConversationKey::parse("c").unwrap());
         StartChat {
