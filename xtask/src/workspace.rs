@@ -6,9 +6,11 @@ use std::process::Command;
 
 use crate::Outcome;
 
-/// The top folder of the checkout.
+/// The top folder of the checkout, as cargo names it to the program it runs. A path compiled in would be that of whichever
+/// checkout built first: several share one target folder.
 pub(crate) fn root() -> Outcome<PathBuf> {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let own = env::var_os("CARGO_MANIFEST_DIR").ok_or("start xtask with `cargo xtask`")?;
+    Path::new(&own)
         .parent()
         .map(Path::to_path_buf)
         .ok_or_else(|| "xtask is not inside a workspace".into())

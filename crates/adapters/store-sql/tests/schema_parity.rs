@@ -124,7 +124,7 @@ fn with_types(
 /// Reads the `table!` macros: diesel keeps nothing of them that a program could ask for.
 fn typed_schema() -> Shape {
     let mut shape = Shape::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema");
+    let folder = Path::new("src/schema");
     for file in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         let mut table = None;

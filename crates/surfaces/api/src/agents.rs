@@ -99,7 +99,7 @@ struct AgentStatus {
 /// Lists the hosted agents.
 #[utoipa::path(
     tag = "agents",
-    responses((status = 200, description = "All of them", body = AgentList), Private),
+    responses(Private, (status = 200, description = "All of them", body = AgentList)),
     security(("bearer" = ["tools:read"])),
 )]
 #[get("/agents")]
@@ -121,7 +121,7 @@ pub(crate) async fn list_agents(api: Data<Api>, Caller(caller): Caller) -> Resul
 #[utoipa::path(
     tag = "agents",
     params(("agent_name" = String, Path, description = "The agent")),
-    responses((status = 200, description = "Its use", body = AgentStatus), Named, Private),
+    responses(Private, (status = 200, description = "Its use", body = AgentStatus), Named),
     security(("bearer" = ["tools:read"])),
 )]
 #[get("/agents/{agent_name}/status")]

@@ -31,6 +31,7 @@ pub fn configure(api: Api) -> impl FnOnce(&mut ServiceConfig) {
         routes
             .app_data(Data::new(auth))
             .app_data(Data::new(RouteMethods::of(&described)))
+            .app_data(Data::from(api.ambient.clock.clone()))
             .app_data(Data::new(api));
         describe(routes);
     }

@@ -27,7 +27,7 @@ struct ToolsAnswer {
 /// Lists the tools.
 #[utoipa::path(
     tag = "agents",
-    responses((status = 200, description = "All of them", body = ToolsAnswer), Private),
+    responses(Private, (status = 200, description = "All of them", body = ToolsAnswer)),
     security(("bearer" = ["tools:read"])),
 )]
 #[get("/tools")]

@@ -186,7 +186,7 @@ fn url_of(server: &str, name: &str) -> String {
 
 fn digest_of_migrations() -> String {
     let mut digest = DefaultHasher::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../migrations/postgres");
+    let folder = Path::new("../../../migrations/postgres");
     let mut scripts: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path().join("up.sql"))

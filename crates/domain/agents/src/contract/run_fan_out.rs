@@ -1,4 +1,4 @@
-//! The MUST clauses of [`RunFanOut`](crate::RunFanOut), and what its methods promise besides.
+//! The MUST clauses of [`RunFanOut`], and what its methods promise besides.
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,

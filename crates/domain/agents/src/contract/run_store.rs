@@ -1,4 +1,4 @@
-//! The MUST clauses of [`RunStore`](crate::RunStore).
+//! The MUST clauses of [`RunStore`].
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! What [`RunSystemStore`](crate::RunSystemStore) promises.
+//! What [`RunSystemStore`] promises.
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,

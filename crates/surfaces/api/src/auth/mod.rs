@@ -23,7 +23,7 @@ use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
 #[utoipa::path(
     tag = "auth",
     request_body = LoginBody,
-    responses((status = 200, description = "A pair of tokens", body = TokenAnswer), WithBody, Private),
+    responses(Private, (status = 200, description = "A pair of tokens", body = TokenAnswer), WithBody),
 )]
 #[post("/auth/token")]
 pub(crate) async fn log_in(api: Data<Api>, login: Body<LoginBody>) -> Result<HttpResponse, Failure> {
@@ -47,7 +47,7 @@ pub(crate) async fn log_in(api: Data<Api>, login: Body<LoginBody>) -> Result<Htt
 #[utoipa::path(
     tag = "auth",
     request_body = RefreshBody,
-    responses((status = 200, description = "The next pair", body = TokenAnswer), WithBody, Private),
+    responses(Private, (status = 200, description = "The next pair", body = TokenAnswer), WithBody),
 )]
 #[post("/auth/refresh")]
 pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Result<HttpResponse, Failure> {
@@ -63,7 +63,7 @@ pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Resul
 /// Shows the caller.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The caller", body = SuccessResponse<MeAnswer>), Private),
+    responses(Private, (status = 200, description = "The caller", body = SuccessResponse<MeAnswer>)),
     security(("bearer" = [])),
 )]
 #[get("/auth/me")]
@@ -88,9 +88,9 @@ pub(crate) async fn show_me(
     tag = "auth",
     request_body = LogoutBody,
     responses(
+        Private,
         (status = 200, description = "The session has ended", body = SuccessResponse<LogoutAnswer>),
         WithBody,
-        Private,
     ),
     security(("bearer" = [])),
 )]

@@ -2,13 +2,15 @@
 
 mod json;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev,
     http::{StatusCode, header},
+    web::Data,
 };
 use bytes::BytesMut;
+use chancery_ambient::{Clock, within};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +18,9 @@ use crate::problem::{Failure, Violations};
 
 /// The largest body, in bytes.
 const LIMIT: usize = 1024 * 1024;
+
+/// How long a body may take to arrive.
+const TIME: Duration = Duration::from_secs(30);
 
 /// A wire type that becomes what the service takes, or says everything that is wrong with it.
 pub(crate) trait Checked: DeserializeOwned + 'static {
@@ -27,6 +32,7 @@ pub(crate) trait Checked: DeserializeOwned + 'static {
 }
 
 /// The body of a request, read within its limits, parsed and checked. Members that the wire type does not name are ignored.
+/// The clock that bounds the reading stands in the app data.
 pub(crate) struct Body<T: Checked>(pub(crate) T::Valid);
 
 impl<T: Checked> FromRequest for Body<T> {
@@ -38,7 +44,7 @@ impl<T: Checked> FromRequest for Body<T> {
         let payload = payload.take();
         Box::pin(async move {
             require_json(&request)?;
-            let bytes = read(&request, payload).await?;
+            let bytes = read_in_time(&request, payload).await?;
             let wire: T = json::parse(&bytes)?;
             Ok(Self(wire.check()?))
         })
@@ -56,6 +62,16 @@ fn require_json(request: &HttpRequest) -> Result<(), Failure> {
     } else {
         let message = "The body must be JSON (application/json), not compressed.";
         Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+    }
+}
+
+async fn read_in_time(request: &HttpRequest, payload: dev::Payload) -> Result<BytesMut, Failure> {
+    let reading = read(request, payload);
+    match request.app_data::<Data<dyn Clock>>() {
+        Some(clock) => within(&***clock, TIME, reading)
+            .await
+            .map_err(|_late| Failure::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."))?,
+        None => reading.await,
     }
 }
 

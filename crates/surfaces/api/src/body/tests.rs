@@ -1,13 +1,19 @@
+use std::{sync::Arc, time::Duration};
+
 use actix_web::{
-    App, HttpResponse,
+    App, FromRequest, HttpResponse, ResponseError,
+    dev::Payload,
+    error::PayloadError,
     http::{StatusCode, header},
     test::{TestRequest, call_and_read_body, call_service, init_service, read_body_json},
     web,
 };
+use chancery_ambient::{Clock, ManualClock, Timestamp};
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Body, Checked, LIMIT};
+use super::{Body, Checked, LIMIT, json};
 use crate::problem::{Violation, Violations};
 
 #[derive(Deserialize)]
@@ -250,4 +256,31 @@ async fn every_refusal_is_a_problem_that_no_cache_keeps() {
         "details": [{"type": "missing", "loc": ["body"], "msg": "Field required"}],
     });
     assert_eq!(problem, expected);
+}
+
+#[actix_web::test]
+async fn a_body_that_does_not_arrive_is_not_waited_for_for_ever() {
+    let clock = Arc::new(ManualClock::at(Timestamp::EPOCH));
+    let in_app: Arc<dyn Clock> = clock.clone();
+    let request = TestRequest::post()
+        .app_data(web::Data::from(in_app))
+        .to_http_request();
+    let silent = Box::pin(futures::stream::pending::<Result<web::Bytes, PayloadError>>());
+    let mut taking = Body::<Note>::from_request(&request, &mut Payload::Stream { payload: silent });
+    assert!(futures::poll!(&mut taking).is_pending());
+    clock.advance(Duration::from_secs(30));
+    let refused = taking.await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.status_code(), StatusCode::REQUEST_TIMEOUT);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = json::parse::<Note>(&bytes);
+    }
+
+    #[test]
+    fn no_text_like_a_body_makes_the_parser_panic(text in "[\\[\\]{}:,\"\\\\a-z0-9\n\u{e9}]{0,100}") {
+        let _ = json::parse::<Note>(text.as_bytes());
+    }
 }

@@ -28,7 +28,7 @@ use wire::{ConversationHistory, ConversationList, FoundList, MessageList};
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("agent" = Option<String>, Query, description = "Only those addressed to this agent"),
     ),
-    responses((status = 200, description = "One page", body = ConversationList), Listed, Private),
+    responses(Private, (status = 200, description = "One page", body = ConversationList), Listed),
     security(("bearer" = ["conversations:read"])),
 )]
 #[get("/conversations")]
@@ -63,7 +63,7 @@ pub(crate) async fn list_conversations(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("agent" = Option<String>, Query, description = "Only those addressed to this agent"),
     ),
-    responses((status = 200, description = "One page", body = FoundList), Listed, Private),
+    responses(Private, (status = 200, description = "One page", body = FoundList), Listed),
     security(("bearer" = ["conversations:read"])),
 )]
 #[get("/conversations/search")]
@@ -93,7 +93,7 @@ pub(crate) async fn search_conversations(
 #[utoipa::path(
     tag = "conversations",
     params(("conversation_id" = String, Path, description = "The conversation")),
-    responses((status = 200, description = "The conversation", body = ConversationHistory), Named, Private),
+    responses(Private, (status = 200, description = "The conversation", body = ConversationHistory), Named),
     security(("bearer" = ["conversations:read"])),
 )]
 #[get("/conversations/{conversation_id}")]
@@ -120,7 +120,7 @@ pub(crate) async fn show_conversation(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, of the same direction"),
         ("direction" = Option<String>, Query, description = "`desc` (default) or `asc`"),
     ),
-    responses((status = 200, description = "One page", body = MessageList), Listed, Named, Private),
+    responses(Private, (status = 200, description = "One page", body = MessageList), Listed, Named),
     security(("bearer" = ["conversations:read"])),
 )]
 #[get("/conversations/{conversation_id}/messages")]
@@ -149,10 +149,10 @@ pub(crate) async fn list_messages(
     tag = "conversations",
     params(("conversation_id" = String, Path, description = "The conversation")),
     responses(
+        Private,
         (status = 204, description = "It is not there any more"),
         (status = 409, description = "A run of it is going on", body = crate::problem::Problem,
          content_type = "application/problem+json"),
-        Private,
     ),
     security(("bearer" = ["conversations:delete"])),
 )]

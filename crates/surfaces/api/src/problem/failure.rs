@@ -236,6 +236,7 @@ fn code_of(status: StatusCode) -> &'static str {
         403 => "Forbidden",
         404 => "NotFound",
         405 => "MethodNotAllowed",
+        408 => "RequestTimeout",
         409 => "Conflict",
         410 => "Gone",
         413 => "PayloadTooLarge",

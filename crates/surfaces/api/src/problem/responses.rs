@@ -9,12 +9,14 @@ use utoipa::{
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Of every route that asks who is calling and looks something up.
+/// Of every route that asks who is calling and looks something up. Named first: what a route says of the same status itself
+/// replaces it.
 pub(crate) struct Private;
 
 impl IntoResponses for Private {
     fn responses() -> Responses {
         problems([
+            (400, "The request contradicts itself."),
             (401, "There is no access token, or it is not valid."),
             (403, "The token lacks the scope, or the caller is no person."),
             (500, "Something went wrong on our side."),
@@ -31,6 +33,7 @@ impl IntoResponses for WithBody {
     fn responses() -> Responses {
         problems([
             (400, "The body broke off, or the request contradicts itself."),
+            (408, "The body did not arrive in time."),
             (413, "The body is larger than 1 MiB."),
             (415, "The body is not application/json."),
             (422, "The body is invalid; details is a list of Violation."),

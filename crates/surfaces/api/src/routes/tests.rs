@@ -83,6 +83,24 @@ fn every_error_is_described_as_the_one_body() {
 }
 
 #[test]
+fn what_a_route_says_of_a_status_itself_replaces_what_is_said_of_all() {
+    let description = description();
+    let path = &description["paths"]["/api/v1/runs/{run_id}/stream"]["get"]["responses"];
+    assert!(
+        path["400"]["description"]
+            .as_str()
+            .unwrap()
+            .contains("Last-Event-ID"),
+        "{path}"
+    );
+    let path = &description["paths"]["/api/v1/conversations"]["get"]["responses"];
+    assert!(
+        path["400"]["description"].as_str().unwrap().contains("cursor"),
+        "{path}"
+    );
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
         match value {

@@ -25,13 +25,14 @@ use crate::{
     tag = "chat",
     request_body = ChatBody,
     responses(
+        Private,
         (status = 200, description = "The answer", body = ChatAnswer),
-        (status = 409, description = "A run of this conversation is going on (`run_in_progress`, its id in `details.run_id`), \
-         or the run was cancelled (`run_cancelled`)", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A run of this conversation is going on (`run_in_progress`, its id in \
+         `details.run_id`), or this one was cancelled (`run_cancelled`)", body = Problem,
+         content_type = "application/problem+json"),
         (status = 502, description = "The model failed; the run is in `details.run_id`", body = Problem,
          content_type = "application/problem+json"),
         WithBody,
-        Private,
     ),
     security(("bearer" = ["conversations:write"])),
 )]
@@ -59,11 +60,12 @@ pub(crate) async fn chat(
     tag = "chat",
     request_body = ChatBody,
     responses(
-        (status = 200, description = "The run's events, the terminal one last", body = String, content_type = "text/event-stream"),
-        (status = 409, description = "A run of this conversation is going on; its id is in `details.run_id`", body = Problem,
-         content_type = "application/problem+json"),
-        WithBody,
         Private,
+        (status = 200, description = "The run's events, the terminal one last", body = String,
+         content_type = "text/event-stream"),
+        (status = 409, description = "A run of this conversation is going on; its id is in `details.run_id`",
+         body = Problem, content_type = "application/problem+json"),
+        WithBody,
     ),
     security(("bearer" = ["conversations:write", "conversations:read"])),
 )]

@@ -28,11 +28,11 @@ use crate::{
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received"),
     ),
     responses(
+        Private,
         (status = 200, description = "The run's events after that one", body = String, content_type = "text/event-stream"),
         (status = 400, description = "The `Last-Event-ID` is not one of this run", body = Problem,
          content_type = "application/problem+json"),
         Named,
-        Private,
     ),
     security(("bearer" = ["conversations:read"])),
 )]
@@ -64,12 +64,12 @@ pub(crate) async fn follow_run(
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received"),
     ),
     responses(
+        Private,
         (status = 200, description = "The conversation's events after that one", body = String,
          content_type = "text/event-stream"),
         (status = 400, description = "The `Last-Event-ID` is not one of this conversation", body = Problem,
          content_type = "application/problem+json"),
         Named,
-        Private,
     ),
     security(("bearer" = ["conversations:read"])),
 )]
@@ -110,7 +110,7 @@ pub(crate) async fn follow_conversation(
 #[utoipa::path(
     tag = "runs",
     params(("run_id" = String, Path, description = "The run")),
-    responses((status = 202, description = "It was asked, or had ended", body = CancelAnswer), Named, Private),
+    responses(Private, (status = 202, description = "It was asked, or had ended", body = CancelAnswer), Named),
     security(("bearer" = ["conversations:write"])),
 )]
 #[post("/runs/{run_id}/cancel")]
