@@ -31,6 +31,7 @@ use crate::{
     catalog,
     config::{Config, KeyStorage},
     metrics::Metrics,
+    migrate,
     readiness::Readiness,
 };
 
@@ -218,20 +219,8 @@ async fn ready_schema(config: &Config, database: &Database) -> Result<(), Failur
             tracing::info!(name, "ran a migration");
         }
     }
-    let status = migrator.status().await?;
-    if !status.unknown.is_empty() {
-        return Err(format!(
-            "the database knows migrations that this program does not: {}; run the newer program",
-            status.unknown.join(", ")
-        )
-        .into());
+    match migrate::trouble(&migrator.status().await?) {
+        None => Ok(()),
+        Some((fault, remedy)) => Err(format!("{fault}; {remedy}").into()),
     }
-    if !status.pending.is_empty() {
-        return Err(format!(
-            "pending migrations: {}; run `chancery migrate run`",
-            status.pending.join(", ")
-        )
-        .into());
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use chancery_store_sql::Migrator;
 use crate::{
     adapters,
     config::{Config, ConfigErrors, KeyStorage},
+    migrate,
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -97,24 +98,18 @@ async fn database(config: &Config) -> Verdict {
 async fn schema(config: &Config) -> Verdict {
     let database =
         adapters::database(config).map_err(|error| trouble(&error.to_string(), "correct DATABASE_URL"))?;
-    let status = Migrator::new(&database)
+    let mut status = Migrator::new(&database)
         .status()
         .await
         .map_err(|fault| explain(&fault, "see the database's log"))?;
-    if !status.unknown.is_empty() {
-        let names = status.unknown.join(", ");
-        return Err(trouble(
-            &format!("the database knows migrations that this program does not: {names}"),
-            "run the newer program",
-        ));
+    if config.storage.auto_migrate {
+        // The start runs them itself.
+        status.pending.clear();
     }
-    if status.pending.is_empty() || config.storage.auto_migrate {
-        return Ok(());
+    match migrate::trouble(&status) {
+        None => Ok(()),
+        Some((fault, remedy)) => Err(trouble(&fault, remedy)),
     }
-    Err(trouble(
-        &format!("pending migrations: {}", status.pending.join(", ")),
-        "run `chancery migrate run`",
-    ))
 }
 
 async fn keys(config: &Config, ambient: &Ambient) -> Verdict {

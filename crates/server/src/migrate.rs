@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use chancery_store_sql::Migrator;
+use chancery_store_sql::{MigrationStatus, Migrator};
 use clap::Subcommand;
 
 use crate::{adapters, config::Config};
@@ -53,4 +53,18 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What keeps this program from serving over a schema, and the remedy; `None` when nothing does.
+pub(crate) fn trouble(status: &MigrationStatus) -> Option<(String, &'static str)> {
+    if !status.unknown.is_empty() {
+        let names = status.unknown.join(", ");
+        let fault = format!("the database knows migrations that this program does not: {names}");
+        return Some((fault, "run the newer program"));
+    }
+    if !status.pending.is_empty() {
+        let fault = format!("pending migrations: {}", status.pending.join(", "));
+        return Some((fault, "run `chancery migrate run`"));
+    }
+    None
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use chancery_ambient::{Fault, Tasks};
+use chancery_ambient::{Fault, Tasks, cause_of};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +50,7 @@ where
     let beat = async move {
         loop {
             if let Err(fault) = work().await {
-                let source = std::error::Error::source(&fault).map(ToString::to_string);
+                let source = cause_of(&fault);
                 tracing::warn!(worker = name, source, "{fault}");
             }
             // Only the pause is interrupted: work in a store is never dropped half-way.

@@ -29,6 +29,28 @@ impl Stage {
         Server::start(&self.binary, settings)
     }
 
+    /// Lets a script that plays a model provider judge the server, once over each of OpenAI's APIs. `key` is the API key
+    /// that it is shown.
+    pub(super) fn judge_models(&self, key: &str, script: impl Fn() -> Outcome<Command>) -> Outcome {
+        for api in ["responses", "chat_completions"] {
+            println!("-- {api}");
+            let mut judge = script()?;
+            // The script listens here; the server asks nobody before the first message.
+            let port = process::free_port()?.to_string();
+            let provider = format!("http://127.0.0.1:{port}/v1");
+            let server = self.serve(&[
+                ("OPENAI_API", api),
+                ("OPENAI_API_KEY", key),
+                ("OPENAI_BASE_URL", &provider),
+                ("MODEL_IDLE_TIMEOUT_SECONDS", "2"),
+            ])?;
+            server.describe_to(&mut judge);
+            judge.env("PROVIDER_PORT", port);
+            process::run(&mut judge)?;
+        }
+        Ok(())
+    }
+
     /// `node` for the script of that name in `xtask/judges`, which can import the npm packages: `jose@6.2.17`.
     pub(super) fn node(&self, script: &str, packages: &[&str]) -> Outcome<Command> {
         require_program("node", "nodejs")?;

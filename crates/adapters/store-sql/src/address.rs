@@ -138,7 +138,7 @@ fn postgres_address(text: &str) -> Result<PostgresAddress, DatabaseUrlError> {
 
 /// The driver names the parameter it cannot take, never its value.
 fn not_well_formed(error: &tokio_postgres::Error) -> DatabaseUrlError {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let cause = chancery_ambient::cause_of(error);
     DatabaseUrlError::Postgres(cause.unwrap_or_else(|| error.to_string()))
 }
 

@@ -29,7 +29,7 @@ pub use log_in::LoginRequest;
 pub use member::{FirstOwner, Login, Member, Membership, TenantState, UserState};
 pub use owner_password::{OwnerPassword, WeakPassword, draw_owner_password};
 pub use password::PasswordHash;
-pub use pepper::{PasswordPeppers, PepperError};
+pub use pepper::PasswordPeppers;
 pub use ports::{AccountSystemStore, MemberStore};
 pub use scheme::Verdict;
 pub use service::{AccountService, LoggedIn, Me};

@@ -2,113 +2,47 @@
 
 use std::fmt;
 
+use chancery_tokens::{PepperError, PepperList};
 use ring::hmac;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// The peppers that stored hashes were made under; the first makes new ones. Kept away from the database, so that stolen
 /// hashes alone cannot be guessed at.
 #[derive(Clone)]
-pub struct PasswordPeppers {
-    current: Pepper,
-    earlier: Vec<Pepper>,
-}
-
-#[derive(Clone)]
-struct Pepper {
-    id: String,
-    key: hmac::Key,
-}
-
-/// Why a setting lists no peppers. Says nothing of the secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PepperError {
-    /// An id stands beside every hash in the clear, so it has a narrow form.
-    #[error("the id of a pepper has 1 to 32 letters, digits, '-' or '_'")]
-    Id,
-    /// Two entries have one id.
-    #[error("two peppers have the same id")]
-    Repeated,
-    /// An entry has no secret.
-    #[error("a pepper has no secret")]
-    Empty,
-}
+pub struct PasswordPeppers(PepperList<hmac::Key>);
 
 impl PasswordPeppers {
-    /// The id of a pepper that is given without one.
-    pub const UNNAMED: &str = "0";
-
-    /// Reads `secret`, or several `id:secret` with commas between. The first writes, all read; one may be left out once no
-    /// stored hash names it. A secret without an id has the id [`Self::UNNAMED`], so that `1:new,0:old` succeeds `old`.
+    /// Reads `secret`, or several `id:secret` with commas between. One may be left out once no stored hash names it.
     pub fn parse(text: &SecretString) -> Result<Self, PepperError> {
-        let mut peppers: Vec<Pepper> = Vec::new();
-        for entry in text.expose_secret().split(',') {
-            let pepper = Pepper::parse(entry.trim())?;
-            if peppers.iter().any(|other| other.id == pepper.id) {
-                return Err(PepperError::Repeated);
-            }
-            peppers.push(pepper);
-        }
-        let mut peppers = peppers.into_iter();
-        Ok(Self {
-            current: peppers.next().ok_or(PepperError::Empty)?,
-            earlier: peppers.collect(),
-        })
+        let key = |secret: &str| Some(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
+        PepperList::parse(text, key).map(Self)
     }
 
     pub(crate) fn current_id(&self) -> &str {
-        &self.current.id
+        self.0.current_id()
     }
 
+    /// HMAC-SHA-256 of the password (RFC 2104) under the pepper that writes.
     pub(crate) fn mix_current(&self, password: &[u8]) -> hmac::Tag {
-        self.current.mix(password)
+        hmac::sign(self.0.current(), password)
     }
 
-    /// `None` when no pepper has this id.
+    /// The same under the pepper of this id; `None` when there is none.
     pub(crate) fn mix(&self, id: &str, password: &[u8]) -> Option<hmac::Tag> {
-        std::iter::once(&self.current)
-            .chain(&self.earlier)
-            .find(|pepper| pepper.id == id)
-            .map(|pepper| pepper.mix(password))
+        self.0.find(id).map(|key| hmac::sign(key, password))
     }
 }
 
 impl fmt::Debug for PasswordPeppers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "PasswordPeppers({} and {} earlier)",
-            self.current.id,
-            self.earlier.len()
-        )
-    }
-}
-
-impl Pepper {
-    fn parse(entry: &str) -> Result<Self, PepperError> {
-        let (id, secret) = entry.split_once(':').unwrap_or((PasswordPeppers::UNNAMED, entry));
-        let clean = id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !clean || !(1..=32).contains(&id.len()) {
-            return Err(PepperError::Id);
-        }
-        if secret.is_empty() {
-            return Err(PepperError::Empty);
-        }
-        Ok(Self {
-            id: id.to_owned(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
-        })
-    }
-
-    /// HMAC-SHA-256 of the password (RFC 2104).
-    fn mix(&self, password: &[u8]) -> hmac::Tag {
-        hmac::sign(&self.key, password)
+        write!(f, "PasswordPeppers({})", self.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chancery_tokens::UNNAMED_PEPPER;
+
     use super::{PasswordPeppers, PepperError};
 
     #[test]
@@ -125,7 +59,7 @@ mod tests {
         let mixed = |text: &str| {
             let peppers = PasswordPeppers::parse(&text.into()).unwrap();
             peppers
-                .mix(PasswordPeppers::UNNAMED, b"password")
+                .mix(UNNAMED_PEPPER, b"password")
                 .unwrap()
                 .as_ref()
                 .to_vec()

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_ambient::{Ambient, Fault};
+use chancery_ambient::{Ambient, Fault, cause_of};
 use chancery_events::Event;
 use chancery_ids::{RunId, TenantId};
 
@@ -225,7 +225,7 @@ impl LogWriter {
 
     /// A store that is gone for a whole lease has let the run go to somebody else.
     async fn wait_after(&self, fault: &Fault, pause: &mut Duration) -> Result<(), Lost> {
-        let source = std::error::Error::source(fault).map(ToString::to_string);
+        let source = cause_of(fault);
         tracing::warn!(run = %self.run, source, "{fault}; the run's log waits");
         if self.ambient.clock.monotonic() + *pause >= self.lease_ends {
             return Err(Lost);

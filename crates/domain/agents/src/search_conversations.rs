@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use async_trait::async_trait;
 use chancery_access::{Principal, Scope};
-use chancery_ambient::{Tasks, run_on};
+use chancery_ambient::{Tasks, cause_of, run_on};
 use chancery_conversations::{ConversationStore, ListFilter, SearchQuery};
 use chancery_ids::Limit;
 use chancery_tools::{Tool, ToolError, ToolOutput, ToolSpec};
@@ -74,7 +74,7 @@ impl Tool for SearchConversations {
             .await
             .and_then(|found| found)
             .map_err(|fault| {
-                let source = std::error::Error::source(&fault).map(ToString::to_string);
+                let source = cause_of(&fault);
                 tracing::warn!(source, "search_conversations failed: {fault}");
                 ToolError::Failed("the search failed".to_owned())
             })?;

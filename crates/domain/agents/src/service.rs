@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chancery_access::{Principal, Scope};
-use chancery_ambient::{Ambient, Fault, Tasks, within};
+use chancery_ambient::{Ambient, Fault, Tasks, cause_of, within};
 use chancery_conversations::{ConversationStore, MessageStatus, Order as MessageOrder, Role};
 use chancery_events::{Event, EventKind};
 use chancery_ids::{ConversationId, ConversationKey, Limit, RunId, UserId};
@@ -296,7 +296,7 @@ impl RunService {
                     })
             }
             Err(fault) => {
-                let source = std::error::Error::source(&fault).map(ToString::to_string);
+                let source = cause_of(&fault);
                 tracing::warn!(source, "{fault}; the conversation could not be read");
                 Err(Broken::Failed(RunFailure::by_server(
                     "store_unavailable",

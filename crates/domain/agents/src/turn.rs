@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery_access::Principal;
-use chancery_ambient::Ambient;
+use chancery_ambient::{Ambient, cause_of};
 use chancery_events::Event;
 use chancery_tools::ToolCatalogue;
 use futures::StreamExt;
@@ -41,7 +41,7 @@ impl RunFailure {
 
 impl From<ModelError> for RunFailure {
     fn from(error: ModelError) -> Self {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let source = cause_of(&error);
         tracing::warn!(code = error.code(), source, "{error}");
         Self {
             code: error.code().to_owned(),

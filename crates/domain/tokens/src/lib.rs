@@ -4,6 +4,7 @@
 pub mod contract;
 mod error;
 mod family;
+mod pepper_list;
 mod peppers;
 mod ports;
 mod refresh;
@@ -12,7 +13,8 @@ mod session;
 
 pub use error::{EndRefused, RefreshRefused, TokensError};
 pub use family::{Binding, Family, Rotation, SealedToken, TokenMac};
-pub use peppers::{PepperError, Peppers};
+pub use pepper_list::{PepperError, PepperList, UNNAMED_PEPPER};
+pub use peppers::Peppers;
 pub use ports::{EndReason, RefreshFamilySystemStore};
 pub use refresh::OpenRefresh;
 pub use service::{TokenService, TokenSettings};

@@ -5,94 +5,53 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chancery_ids::SessionId;
 use ring::{aead, hkdf, hmac};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
-use crate::{SealedToken, TokenMac};
+use crate::{PepperError, PepperList, SealedToken, TokenMac};
 
 /// The peppers in use; the first writes, all read. Three keys are derived of each (RFC 5869), so that no use tells of
 /// another. Kept away from the database: stolen rows alone neither forge nor open a token.
-pub struct Peppers {
-    current: Pepper,
-    earlier: Vec<Pepper>,
-}
+pub struct Peppers(PepperList<Pepper>);
 
 struct Pepper {
-    id: String,
     token: hmac::Key,
     generation: hmac::Key,
     seal: aead::LessSafeKey,
-}
-
-/// Why a setting lists no peppers. Says nothing of the secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PepperError {
-    /// An id stands beside every check value, so it has a narrow form.
-    #[error("the id of a pepper has 1 to 32 letters, digits, '-' or '_'")]
-    Id,
-    /// Two entries have one id.
-    #[error("two peppers have the same id")]
-    Repeated,
-    /// An entry has no secret.
-    #[error("a pepper has no secret")]
-    Empty,
 }
 
 /// First byte of a sealed token: how it is sealed.
 const SEAL_VERSION: u8 = 1;
 
 impl Peppers {
-    /// The id of a pepper that is given without one.
-    pub const UNNAMED: &str = "0";
-
     /// Reads `secret`, or several `id:secret` with commas between. One may be left out once no live family names it.
     pub fn parse(text: &SecretString) -> Result<Self, PepperError> {
-        let mut peppers: Vec<Pepper> = Vec::new();
-        for entry in text.expose_secret().split(',') {
-            let (id, secret) = entry
-                .trim()
-                .split_once(':')
-                .unwrap_or((Self::UNNAMED, entry.trim()));
-            if secret.is_empty() {
-                return Err(PepperError::Empty);
-            }
-            if !is_pepper_id(id) {
-                return Err(PepperError::Id);
-            }
-            if peppers.iter().any(|other| other.id == id) {
-                return Err(PepperError::Repeated);
-            }
-            peppers.push(Pepper::derive(id, secret).ok_or(PepperError::Empty)?);
-        }
-        let mut peppers = peppers.into_iter();
-        Ok(Self {
-            current: peppers.next().ok_or(PepperError::Empty)?,
-            earlier: peppers.collect(),
-        })
+        PepperList::parse(text, Pepper::derive).map(Self)
     }
 
     /// The check value to store for a new token.
     pub(crate) fn mac(&self, token: &str) -> TokenMac {
-        let tag = hmac::sign(&self.current.token, token.as_bytes());
+        let tag = hmac::sign(&self.0.current().token, token.as_bytes());
         let mut mac = [0; 32];
         for (byte, computed) in mac.iter_mut().zip(tag.as_ref()) {
             *byte = *computed;
         }
         TokenMac {
-            pepper_id: self.current.id.clone(),
+            pepper_id: self.0.current_id().to_owned(),
             mac,
         }
     }
 
     /// Whether `token` is the one a check value was stored for, in constant time. Never when its pepper is unknown.
     pub(crate) fn fits(&self, token: &str, stored: &TokenMac) -> bool {
-        self.find(&stored.pepper_id)
+        self.0
+            .find(&stored.pepper_id)
             .is_some_and(|pepper| hmac::verify(&pepper.token, token.as_bytes(), &stored.mac).is_ok())
     }
 
     /// The claim that tells a genuine token of a family from a forged one, whatever key signed it.
     pub(crate) fn generation_mac(&self, sid: SessionId, generation: u64) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.current.generation, &place(sid, generation)))
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.0.current().generation, &place(sid, generation)))
     }
 
     /// Whether we once wrote this claim, under any pepper that is still known.
@@ -100,7 +59,7 @@ impl Peppers {
         let Ok(claim) = URL_SAFE_NO_PAD.decode(claim) else {
             return false;
         };
-        self.all().fold(false, |known, pepper| {
+        self.0.iter().fold(false, |known, pepper| {
             let expected = hmac::sign(&pepper.generation, &place(sid, generation));
             known | bool::from(expected.as_ref().ct_eq(&claim))
         })
@@ -117,7 +76,8 @@ impl Peppers {
     ) -> Option<SealedToken> {
         let mut sealed = token.as_bytes().to_vec();
         let aad = aead::Aad::from(place(sid, generation));
-        self.current
+        self.0
+            .current()
             .seal
             .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
             .ok()?;
@@ -143,6 +103,7 @@ impl Peppers {
         let aad = aead::Aad::from(place(sid, generation));
         let nonce = aead::Nonce::assume_unique_for_key(*nonce);
         let opened = self
+            .0
             .find(pepper_id)?
             .seal
             .open_in_place(nonce, aad, &mut buffer)
@@ -151,47 +112,26 @@ impl Peppers {
             .ok()
             .map(|token| token.to_owned().into())
     }
-
-    fn find(&self, id: &str) -> Option<&Pepper> {
-        self.all().find(|pepper| pepper.id == id)
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Pepper> {
-        std::iter::once(&self.current).chain(&self.earlier)
-    }
 }
 
 impl fmt::Debug for Peppers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Peppers({} and {} earlier)",
-            self.current.id,
-            self.earlier.len()
-        )
+        write!(f, "Peppers({})", self.0)
     }
 }
 
 impl Pepper {
-    fn derive(id: &str, secret: &str) -> Option<Self> {
+    fn derive(secret: &str) -> Option<Self> {
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"chancery refresh tokens").extract(secret.as_bytes());
         let token = root.expand(&[b"token mac"], hmac::HMAC_SHA256).ok()?;
         let generation = root.expand(&[b"generation mac"], hmac::HMAC_SHA256).ok()?;
         let seal = root.expand(&[b"seal"], &aead::AES_256_GCM).ok()?;
         Some(Self {
-            id: id.to_owned(),
             token: token.into(),
             generation: generation.into(),
             seal: aead::LessSafeKey::new(seal.into()),
         })
     }
-}
-
-fn is_pepper_id(id: &str) -> bool {
-    (1..=32).contains(&id.len())
-        && id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 /// A token's place, in the form that is authenticated: 16 bytes of session, 8 of generation.

@@ -34,3 +34,8 @@ impl Fault {
         Self::Corrupt(source.into())
     }
 }
+
+/// What lies right behind an error, in words, for the log: an error's own text never repeats its source's.
+pub fn cause_of(error: &dyn Error) -> Option<String> {
+    error.source().map(ToString::to_string)
+}

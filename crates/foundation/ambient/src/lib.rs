@@ -11,7 +11,7 @@ mod timestamp;
 pub use ambience::Ambient;
 pub use clock::{Clock, DeadlinePassed, SystemClock, within};
 pub use entropy::{Entropy, SystemEntropy};
-pub use fault::Fault;
+pub use fault::{Fault, cause_of};
 pub use manual::{ManualClock, SeededEntropy};
 pub use tasks::{Tasks, TokioTasks, run_on};
 pub use timestamp::Timestamp;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_ambient::{Clock, Fault};
+use chancery_ambient::{Clock, Fault, cause_of};
 
 use crate::{Consumer, OutboxStore};
 
@@ -39,7 +39,7 @@ impl Relay {
         'events: for event in &events {
             for consumer in &self.consumers {
                 if let Err(fault) = consumer.consume(event).await {
-                    let source = std::error::Error::source(&fault).map(ToString::to_string);
+                    let source = cause_of(&fault);
                     tracing::warn!(consumer = consumer.name(), event = %event.id, source, "{fault}; the event will come again");
                     continue 'events;
                 }

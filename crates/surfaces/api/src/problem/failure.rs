@@ -14,7 +14,7 @@ use actix_web::{
 };
 use chancery_access::Denied;
 use chancery_actix_auth::BearerRefused;
-use chancery_ambient::Fault;
+use chancery_ambient::{Fault, cause_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -167,7 +167,7 @@ impl ResponseError for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let source = std::error::Error::source(&fault).map(ToString::to_string);
+        let source = cause_of(&fault);
         match fault {
             Fault::Unavailable(_) => {
                 tracing::warn!(source, "{fault}");

@@ -141,7 +141,7 @@ pub(super) fn frames_of(
 fn until_refused<T>(events: impl Stream<Item = Result<T, ReadRefused>>) -> impl Stream<Item = T> {
     events.scan((), |(), event| {
         let logged = event.inspect_err(|refused| {
-            let source = std::error::Error::source(refused).map(ToString::to_string);
+            let source = chancery_ambient::cause_of(refused);
             tracing::warn!(source, "{refused}; a stream ended early");
         });
         ready(logged.ok())
