@@ -10,12 +10,16 @@
 )]
 
 mod database;
+mod forge;
 mod frames;
+mod operations;
 mod person;
 mod server;
 
 pub use database::TestDatabase;
+pub use forge::{Forge, Forgery};
 pub use frames::{Frame, Frames};
+pub use operations::Operation;
 pub use person::{Person, client};
 pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};
 

@@ -54,11 +54,43 @@ impl Settings {
         settings
     }
 
+    /// The database of [`Settings::postgres`].
+    #[must_use]
+    pub fn database(&self) -> &TestDatabase {
+        self.database.as_ref().expect("these settings are SQLite's")
+    }
+
     /// One setting more.
     #[must_use]
     pub fn with(mut self, name: &str, text: impl Into<String>) -> Self {
         self.environment.insert(name.to_owned(), text.into());
         self
+    }
+
+    /// A clock that the test moves, with [`Settings::move_clock`]. Deadlines and sleeps follow the monotonic clock, which
+    /// stays as it is.
+    #[must_use]
+    pub fn with_own_clock(self) -> Self {
+        let file = self.clock_file();
+        let settings = self
+            .with("LD_PRELOAD", faketime())
+            .with("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
+            .with("FAKETIME_NO_CACHE", "1")
+            .with("DONT_FAKE_MONOTONIC", "1");
+        settings.move_clock(0);
+        settings
+    }
+
+    /// Puts the clock of running and later servers that many seconds ahead of the real one.
+    pub fn move_clock(&self, seconds: i64) {
+        // Renamed into place: a server never reads half of it.
+        let new = self.folder().join("clock.new");
+        std::fs::write(&new, format!("{seconds:+}s\n")).unwrap();
+        std::fs::rename(new, self.clock_file()).unwrap();
+    }
+
+    fn clock_file(&self) -> PathBuf {
+        self.folder().join("clock")
     }
 
     /// The folder that holds the server's data and its log.
@@ -126,10 +158,21 @@ impl Settings {
         }
         Server {
             child,
+            _settings: self.clone(),
             url: told.remove("url").unwrap(),
             login: (told.remove("e-mail"), told.remove("password")),
         }
     }
+}
+
+/// Where Debian's `faketime` has its library for programs with threads.
+fn faketime() -> String {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    let library = folders
+        .map(|folder| folder.unwrap().path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .expect("libfaketime is not installed: run `cargo xtask test`");
+    library.to_str().unwrap().to_owned()
 }
 
 /// The owner that [`Settings::postgres`] names.
@@ -140,6 +183,8 @@ pub const OWNER_PASSWORD: &str = "correct-Horse-battery-9";
 /// A running server. Killed when dropped.
 pub struct Server {
     child: Child,
+    /// The folder stays while the server lives in it.
+    _settings: Settings,
     /// `http://127.0.0.1:<port>`
     pub url: String,
     login: (Option<String>, Option<String>),

@@ -39,6 +39,16 @@ async fn a_database_that_is_down_is_named() {
 }
 
 #[tokio::test]
+async fn a_wrong_database_password_is_named_and_not_shown() {
+    let settings = Settings::postgres().await;
+    let mut url = url::Url::parse(settings.database().url()).unwrap();
+    url.set_password(Some("wrong-secret")).unwrap();
+    let settings = settings.with("DATABASE_URL", url);
+    assert_fault(&settings, "password authentication failed", "password").await;
+    assert!(!doctor(&settings).await.1.contains("wrong-secret"));
+}
+
+#[tokio::test]
 async fn pending_migrations_are_named() {
     let settings = Settings::postgres().await.with("AUTO_RUN_MIGRATIONS", "false");
     assert_fault(&settings, "schema", "chancery migrate run").await;

@@ -68,17 +68,15 @@ async fn kill_in_mid_stream(settings: &Settings, server: Server) -> (Person, Str
     (person, text_of(&seen))
 }
 
-#[tokio::test]
-async fn after_a_kill_on_sqlite_the_run_is_failed_and_every_word_seen_is_in_the_history() {
-    let settings = Settings::sqlite().with("OFFLINE_MODEL_WORDS_PER_SECOND", "20");
-    let (person, seen) = kill_in_mid_stream(&settings, settings.start().await).await;
+/// The server starts again: the run is failed, what was seen is in the history, the next turn works.
+async fn nothing_seen_is_lost(settings: &Settings, person: Person, seen: &str) {
     let server = settings.start().await;
     let person = person.at(&server.url);
     let history = person.history("killed").await;
     assert_eq!(history.len(), 2);
     assert!(history[0].1.starts_with("repeat after me: word1 word2"));
     assert!(
-        !seen.is_empty() && history[1].1.starts_with(&seen),
+        !seen.is_empty() && history[1].1.starts_with(seen),
         "{seen:?} {history:?}"
     );
 
@@ -92,6 +90,26 @@ async fn after_a_kill_on_sqlite_the_run_is_failed_and_every_word_seen_is_in_the_
 
     stream_to_its_end(&person, "killed", "and now?").await;
     assert_eq!(person.history("killed").await.len(), 4);
+}
+
+#[tokio::test]
+async fn after_a_kill_on_sqlite_the_run_is_failed_and_every_word_seen_is_in_the_history() {
+    let settings = Settings::sqlite().with("OFFLINE_MODEL_WORDS_PER_SECOND", "20");
+    let (person, seen) = kill_in_mid_stream(&settings, settings.start().await).await;
+    nothing_seen_is_lost(&settings, person, &seen).await;
+}
+
+#[tokio::test]
+async fn after_a_kill_on_postgres_the_run_is_failed_and_what_was_seen_a_second_before_is_in_the_history() {
+    let settings = Settings::postgres().await.with_own_clock();
+    let settings = settings.with("OFFLINE_MODEL_WORDS_PER_SECOND", "20");
+    let (person, seen) = kill_in_mid_stream(&settings, settings.start().await).await;
+    // The dead process's lease runs out.
+    settings.move_clock(20);
+    // The log is written once a second: the last second's words may be gone, at 20 a second.
+    let words = seen.split(' ').count();
+    let kept: Vec<_> = seen.split(' ').take(words.saturating_sub(24)).collect();
+    nothing_seen_is_lost(&settings, person, &kept.join(" ")).await;
 }
 
 #[tokio::test]

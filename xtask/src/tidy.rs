@@ -52,6 +52,7 @@ pub(crate) fn run() -> Outcome {
         outside::technologies(&tree.packages),
         outside::openssl_stays_out(&tree.closures),
         layout::readme_and_lints(&tree.packages),
+        layout::first_command(&tree.default_members),
         layout::names(&tree.packages, &tree.files),
         sources::length(&tree.files),
         sources::allow_attributes(&tree.files),

@@ -41,7 +41,10 @@ pub(super) fn programs() -> Option<Programs> {
     })
 }
 
-/// Makes a cluster in `folder` and serves it. The user `postgres` needs no password.
+/// The password of the user `postgres`. There is one so that a wrong one is refused.
+const PASSWORD: &str = "for-tests-alone";
+
+/// Makes a cluster in `folder` and serves it.
 pub(super) fn start(folder: &Path) -> Outcome<Started> {
     let programs = programs().ok_or("Postgres is not installed, although its package is")?;
     // Postgres refuses to run as root.
@@ -55,11 +58,13 @@ pub(super) fn start(folder: &Path) -> Outcome<Started> {
         chown(folder, Some(number_of("-u", user)?), Some(number_of("-g", user)?))?;
     }
     let data = folder.join("data");
+    let password_file = folder.join("password");
+    fs::write(&password_file, PASSWORD)?;
     process::output(
         process::bound_to_us(&programs.initdb, user)
             .args([
                 "--auth",
-                "trust",
+                "password",
                 "--username",
                 "postgres",
                 "--encoding",
@@ -67,6 +72,8 @@ pub(super) fn start(folder: &Path) -> Outcome<Started> {
                 "--locale",
                 "C.UTF-8",
             ])
+            .arg("--pwfile")
+            .arg(&password_file)
             .args(["--no-sync", "--no-instructions", "--pgdata"])
             .arg(&data)
             .current_dir(folder),
@@ -118,7 +125,7 @@ fn serve(programs: &Programs, user: Option<&str>, folder: &Path, data: &Path) ->
     }
     Ok(Some(Started {
         daemon,
-        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        url: format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"),
     }))
 }
 

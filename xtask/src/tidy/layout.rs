@@ -32,6 +32,18 @@ pub(super) fn readme_and_lints(packages: &[Package]) -> Vec<Finding> {
     findings
 }
 
+/// `cargo run` alone starts the server: it looks at one package, which has the one program.
+pub(super) fn first_command(default_members: &[String]) -> Vec<Finding> {
+    if default_members == ["crates/server"] {
+        return Vec::new();
+    }
+    vec![Finding::new(
+        "Cargo.toml",
+        format!("`default-members` are {}", default_members.join(", ")),
+        "leave crates/server alone there, or `cargo run` does not know what to run",
+    )]
+}
+
 /// No crate, folder of source or module has an empty name.
 pub(super) fn names(packages: &[Package], files: &[File]) -> Vec<Finding> {
     const REMEDY: &str = "name it after what it does";
@@ -123,6 +135,19 @@ mod tests {
             tokens.manifest = manifest.to_owned();
             assert_eq!(readme_and_lints(&[tokens]).len(), 1, "{manifest}");
         }
+    }
+
+    #[test]
+    fn a_workspace_whose_cargo_run_is_not_the_server_is_found() {
+        let members = |folders: &[&str]| {
+            folders
+                .iter()
+                .map(|&folder| folder.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(first_command(&members(&["crates/server"])).is_empty());
+        assert_eq!(first_command(&members(&["crates/server", "xtask"])).len(), 1);
+        assert_eq!(first_command(&[]).len(), 1);
     }
 
     #[test]

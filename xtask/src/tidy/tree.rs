@@ -13,6 +13,8 @@ pub(super) struct Tree {
     pub(super) packages: Vec<Package>,
     pub(super) files: Vec<File>,
     pub(super) closures: Closures,
+    /// The folders of the packages that a plain `cargo run` looks at.
+    pub(super) default_members: Vec<String>,
 }
 
 /// By package name: all packages it is built from, development dependencies left out.
@@ -69,6 +71,11 @@ impl Tree {
             packages: packages(&metadata)?,
             files: files()?,
             closures: closures(&metadata),
+            default_members: metadata
+                .workspace_default_packages()
+                .iter()
+                .map(|package| folder_of(package, &metadata))
+                .collect::<Outcome<_>>()?,
         })
     }
 }
@@ -110,11 +117,12 @@ fn packages(metadata: &Metadata) -> Outcome<Vec<Package>> {
         .collect();
     let mut packages = Vec::new();
     for package in metadata.workspace_packages() {
-        let folder = package.manifest_path.parent().ok_or("a manifest has no folder")?;
+        let folder = folder_of(package, metadata)?;
         packages.push(Package {
             name: package.name.to_string(),
-            folder: folder.strip_prefix(&metadata.workspace_root)?.to_string(),
-            group: Group::of(folder.strip_prefix(&metadata.workspace_root)?.as_str()),
+            group: Group::of(&folder),
+            has_readme: metadata.workspace_root.join(&folder).join("README.md").is_file(),
+            folder,
             dependencies: package
                 .dependencies
                 .iter()
@@ -126,10 +134,15 @@ fn packages(metadata: &Metadata) -> Outcome<Vec<Package>> {
                 })
                 .collect(),
             manifest: fs::read_to_string(&package.manifest_path)?,
-            has_readme: folder.join("README.md").is_file(),
         });
     }
     Ok(packages)
+}
+
+/// From the top folder: `crates/domain/tokens`.
+fn folder_of(package: &cargo_metadata::Package, metadata: &Metadata) -> Outcome<String> {
+    let folder = package.manifest_path.parent().ok_or("a manifest has no folder")?;
+    Ok(folder.strip_prefix(&metadata.workspace_root)?.to_string())
 }
 
 fn closures(metadata: &Metadata) -> Closures {
