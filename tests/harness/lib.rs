@@ -14,6 +14,7 @@ mod forge;
 mod frames;
 mod operations;
 mod person;
+mod proxy;
 mod server;
 
 pub use database::TestDatabase;
@@ -21,6 +22,7 @@ pub use forge::{Forge, Forgery};
 pub use frames::{Frame, Frames};
 pub use operations::Operation;
 pub use person::{Person, client};
+pub use proxy::Proxy;
 pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};
 
 /// `count` different words.

@@ -122,6 +122,15 @@ impl Settings {
         command
     }
 
+    /// Runs a command of the binary, which must succeed, and gives what it printed.
+    pub async fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().await.unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {printed}{told}");
+        printed
+    }
+
     /// Starts a server and waits until it listens.
     pub async fn start(&self) -> Server {
         let log = File::options()

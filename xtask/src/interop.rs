@@ -8,6 +8,7 @@ mod jose;
 mod llmock;
 mod server;
 mod stage;
+mod vault;
 
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 3] = [&jose::JUDGE, &aimock::JUDGE, &llmock::JUDGE];
+const JUDGES: [&Judge; 4] = [&jose::JUDGE, &aimock::JUDGE, &llmock::JUDGE, &vault::JUDGE];
 
 /// Somebody else's program that says whether ours speaks the standard.
 struct Judge {

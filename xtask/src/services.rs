@@ -1,5 +1,6 @@
 //! Private Postgres and Redis instances, on free ports, in a temporary folder, stopped when dropped.
 
+pub(crate) mod openbao;
 mod postgres;
 mod redis;
 

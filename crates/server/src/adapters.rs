@@ -19,7 +19,7 @@ use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
 use chancery_store_sql::{
     Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlAudit, SqlConversations, SqlOutbox,
-    SqlRefreshFamilies, SqlRuns,
+    SqlRefreshFamilies, SqlRevocations, SqlRuns,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
@@ -45,13 +45,9 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let redis = config.storage.redis_url.as_ref().map(Redis::open).transpose()?;
     let outbox = Arc::new(SqlOutbox::new(database.clone()));
     let keys = keys(config, &ambient).await?;
-    let tokens = Arc::new(TokenService::new(
-        Arc::new(SqlRefreshFamilies::new(database.clone())),
-        outbox.clone(),
-        keys.clone(),
-        token_settings(config)?,
-        ambient.clone(),
-    ));
+    let tokens = Arc::new(token_service(config, &database, keys.clone(), &ambient)?);
+    // Nobody is served before every revocation in force is known.
+    tokens.revocations().read().await?;
     let people = Arc::new(SqlAccounts::new(database.clone()));
     let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
     let hashes = Arc::new(HashPool::start(
@@ -92,6 +88,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         database: database.clone(),
         redis,
         accounts: accounts.clone(),
+        tokens: tokens.clone(),
         tasks: Arc::new(tasks.clone()),
         clock: ambient.clock.clone(),
     };
@@ -109,6 +106,29 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         tasks,
         ambient,
     })
+}
+
+/// The tokens of a server that may be running elsewhere, for an operator's command.
+pub(crate) async fn tokens(config: &Config, ambient: &Ambient) -> Result<TokenService, Failure> {
+    let database = database(config)?;
+    ready_schema(config, &database).await?;
+    token_service(config, &database, keys(config, ambient).await?, ambient)
+}
+
+fn token_service(
+    config: &Config,
+    database: &Database,
+    keys: Arc<KeyService>,
+    ambient: &Ambient,
+) -> Result<TokenService, Failure> {
+    Ok(TokenService::new(
+        Arc::new(SqlRefreshFamilies::new(database.clone())),
+        Arc::new(SqlRevocations::new(database.clone())),
+        Arc::new(SqlOutbox::new(database.clone())),
+        keys,
+        token_settings(config)?,
+        ambient.clone(),
+    ))
 }
 
 fn token_settings(config: &Config) -> Result<TokenSettings, Failure> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{config::Config, doctor, keys, logging, migrate, openapi, serve};
+use crate::{admin, config::Config, doctor, keys, logging, migrate, openapi, serve};
 
 /// Identity, authority, memory and an account for AI agents.
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ enum Command {
     /// Look after signing keys.
     #[command(subcommand)]
     Keys(keys::Action),
+    /// Do what only an operator does.
+    #[command(subcommand)]
+    Admin(admin::Action),
     /// Check the settings and every dependency; says what is wrong and how to mend it.
     Doctor,
     /// Print the OpenAPI document.
@@ -71,6 +74,7 @@ impl Cli {
                 Command::Serve => serve::serve(config).await,
                 Command::Migrate(action) => migrate::run(&config, action).await,
                 Command::Keys(action) => keys::run(&config, action).await,
+                Command::Admin(action) => admin::run(&config, action).await,
                 Command::Doctor => Ok(Box::pin(doctor::run(&config)).await),
                 Command::Openapi => Ok(openapi::print()),
             }

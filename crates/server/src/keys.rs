@@ -1,34 +1,82 @@
 //! `chancery keys`.
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, fmt, process::ExitCode};
 
 use chancery_ambient::Ambient;
+use chancery_auth_keys::{KeyService, KeySet, KeyState};
+use chancery_tokens::RevokeTarget;
 use clap::Subcommand;
 
 use crate::{adapters, config::Config};
 
 /// What to do with signing keys.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Action {
     /// Print the public keys that verifiers see.
     Jwks,
     /// Make the key set, when there is none yet.
     Generate,
+    /// Show every key and where it stands in its life.
+    List,
+    /// Add a spare, when there is none: verifiers see it from now on.
+    Stage,
+    /// Let the spare sign from now on, once verifiers had the time to learn it.
+    Promote,
+    /// Retire the keys of which nothing can be shown any more, without waiting for the server to do it.
+    Retire,
+    /// Erase a key that somebody else may have. Everything it signed is refused within a second, and the sessions whose
+    /// current token it signed have ended.
+    Compromise {
+        /// The key's name.
+        kid: String,
+    },
 }
 
-/// Does it, and prints the public keys.
+/// Does it, and prints the public keys, or where each key stands.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
     let ambient = Ambient::system();
-    let document = match action {
-        Action::Generate => adapters::keys(config, &ambient).await?.jwks(),
-        Action::Jwks => adapters::existing_keys(config, &ambient)
-            .await?
-            .ok_or(
-                "there is no key set yet; `chancery keys generate` makes one, and so does the first start",
-            )?
-            .jwks(),
+    let existing = async || -> Result<KeyService, Box<dyn Error>> {
+        let found = adapters::existing_keys(config, &ambient).await?;
+        found.ok_or_else(|| {
+            "there is no key set yet; `chancery keys generate` makes one, and so does the first start".into()
+        })
     };
-    println!("{}", String::from_utf8_lossy(document.body()));
+    let print_jwks = |keys: &KeyService| println!("{}", String::from_utf8_lossy(keys.jwks().body()));
+    match action {
+        Action::Generate => print_jwks(&*adapters::keys(config, &ambient).await?),
+        Action::Jwks => print_jwks(&existing().await?),
+        Action::List => print!("{}", Life(&existing().await?.set())),
+        Action::Stage => print!("{}", Life(&existing().await?.stage().await?)),
+        Action::Promote => print!("{}", Life(&existing().await?.promote().await?)),
+        Action::Retire => print!("{}", Life(&existing().await?.retire_expired().await?)),
+        Action::Compromise { kid } => {
+            let keys = existing().await?;
+            print!("{}", Life(&keys.compromise(&kid).await?));
+            let tokens = adapters::tokens(config, &ambient).await?;
+            tokens
+                .revoke(&RevokeTarget::Key(kid), "the key was compromised")
+                .await?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A key set as an operator reads it: a line a key, oldest first.
+struct Life<'s>(&'s KeySet);
+
+impl fmt::Display for Life<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} set, version {}", self.0.name(), self.0.version())?;
+        for key in self.0.keys() {
+            write!(f, "{:<12} {}", key.state().as_str(), key.kid())?;
+            let retires_at = key.retires_at().filter(|_| key.state() == KeyState::Retiring);
+            match (retires_at, key.published_at()) {
+                (Some(retires_at), _) => writeln!(f, "  until {retires_at}")?,
+                (None, Some(at)) => writeln!(f, "  published {at}")?,
+                (None, None) => writeln!(f, "  not published yet")?,
+            }
+        }
+        Ok(())
+    }
 }

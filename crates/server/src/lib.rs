@@ -3,6 +3,7 @@
 pub mod cli;
 
 mod adapters;
+mod admin;
 mod app;
 mod catalog;
 mod config;

@@ -6,6 +6,7 @@ use chancery_accounts::AccountService;
 use chancery_ambient::{Clock, Tasks, run_on, within};
 use chancery_cache_redis::Redis;
 use chancery_store_sql::Database;
+use chancery_tokens::TokenService;
 
 /// The checks behind `/health/ready`.
 pub(crate) struct Readiness {
@@ -15,6 +16,8 @@ pub(crate) struct Readiness {
     pub redis: Option<Redis>,
     /// Must have a first owner.
     pub accounts: Arc<AccountService>,
+    /// Must know the revocations in force.
+    pub tokens: Arc<TokenService>,
     /// Checks run where the pools live.
     pub tasks: Arc<dyn Tasks>,
     /// For the deadline.
@@ -45,6 +48,9 @@ impl Readiness {
                 .ping()
                 .await
                 .map_err(|fault| format!("Redis connectivity check failed: {fault}"))?;
+        }
+        if !self.tokens.revocations().is_fresh() {
+            return Err("the revoked tokens have not been read for too long".to_owned());
         }
         match self.accounts.has_first_owner().await {
             Ok(true) => Ok(()),

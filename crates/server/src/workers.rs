@@ -12,6 +12,8 @@ use crate::app::App;
 const RELAY_EVERY: Duration = Duration::from_secs(1);
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(5);
+const REVOCATIONS_EVERY: Duration = Duration::from_millis(250);
+const PRUNE_EVERY: Duration = Duration::from_mins(1);
 
 /// Starts the loops; they end when `stop` is cancelled.
 pub(crate) fn start(app: &App, stop: &CancellationToken) {
@@ -38,9 +40,20 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let app = keys.clone();
         async move { app.keys.tick().await }
     });
+    let revocations = app.tokens.clone();
+    spawn(app, stop, "revocations", REVOCATIONS_EVERY, move || {
+        let revocations = revocations.clone();
+        async move { revocations.follow_revocations().await }
+    });
+    let expired = app.tokens.revocations().clone();
+    spawn(app, stop, "expired revocations", PRUNE_EVERY, move || {
+        let expired = expired.clone();
+        async move { expired.prune().await.map(drop) }
+    });
 }
 
-/// Runs `work` again and again with `pause` between. A fault is logged; the loop goes on.
+/// Runs `work` again and again with `pause` between. The loop goes on after a fault; of many in a row the first is logged,
+/// and the end of the row.
 fn spawn<W, F>(app: &App, stop: &CancellationToken, name: &'static str, pause: Duration, work: W)
 where
     W: Fn() -> F + Send + 'static,
@@ -48,10 +61,21 @@ where
 {
     let (stop, clock) = (stop.clone(), app.ambient.clock.clone());
     let beat = async move {
+        let mut faults = 0_u64;
         loop {
-            if let Err(fault) = work().await {
-                let source = cause_of(&fault);
-                tracing::warn!(worker = name, source, "{fault}");
+            match work().await {
+                Ok(()) if faults > 0 => {
+                    tracing::info!(worker = name, faults, "works again");
+                    faults = 0;
+                }
+                Ok(()) => {}
+                Err(fault) => {
+                    if faults == 0 {
+                        let source = cause_of(&fault);
+                        tracing::warn!(worker = name, source, "{fault}");
+                    }
+                    faults += 1;
+                }
             }
             // Only the pause is interrupted: work in a store is never dropped half-way.
             tokio::select! {

@@ -12,8 +12,12 @@ use actix_web::{
     web::Data,
 };
 use chancery_access::Principal;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either},
+};
 
-use crate::{BearerRefused, Cause, VerifyBearer};
+use crate::{BearerRefused, Cause, Verdict, VerifyBearer};
 
 /// The caller of a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +51,21 @@ impl BearerAuth {
         Self { verifier, realm }
     }
 
-    /// Who sent these headers.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, BearerRefused> {
-        self.caller(headers).map_err(|cause| BearerRefused {
-            cause,
-            realm: self.realm,
-        })
+    /// Who sent these headers. The future borrows nothing, and is ready at once unless the verifier has to ask.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Authenticating {
+        let realm = self.realm;
+        let refused = move |cause| BearerRefused { cause, realm };
+        match self.verdict(headers) {
+            Ok(Verdict::Known(principal)) => Either::Left(ready(Ok(Bearer(principal)))),
+            Ok(Verdict::Asking(answer)) => {
+                let answered = answer.map(move |known| known.map(Bearer).map_err(|why| refused(why.into())));
+                Either::Right(answered.boxed())
+            }
+            Err(cause) => Either::Left(ready(Err(refused(cause)))),
+        }
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Result<Principal, Cause> {
+    fn verdict(&self, headers: &HeaderMap) -> Result<Verdict, Cause> {
         let mut credentials = headers.get_all(header::AUTHORIZATION);
         let Some(only) = credentials.next() else {
             return Err(Cause::Missing);
@@ -72,25 +82,28 @@ impl BearerAuth {
     }
 }
 
+/// Ready at once, or waiting for a verifier that asks.
+pub type Authenticating =
+    Either<Ready<Result<Bearer, BearerRefused>>, BoxFuture<'static, Result<Bearer, BearerRefused>>>;
+
 impl FromRequest for Bearer {
     type Error = BearerRefused;
-    type Future = Ready<Result<Self, BearerRefused>>;
+    type Future = Authenticating;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let caller = match request.app_data::<Data<BearerAuth>>() {
-            Some(auth) => auth.authenticate(request.headers()).map(Bearer),
-            None => Err(BearerRefused {
+        match request.app_data::<Data<BearerAuth>>() {
+            Some(auth) => auth.authenticate(request.headers()),
+            None => Either::Left(ready(Err(BearerRefused {
                 cause: Cause::NotConfigured,
                 realm: "",
-            }),
-        };
-        ready(caller)
+            }))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{future::ready, sync::Arc};
 
     use actix_web::{
         App,
@@ -100,18 +113,22 @@ mod tests {
     };
     use chancery_access::{Principal, Proof, Scopes, Subject};
     use chancery_ambient::Ambient;
+    use futures::FutureExt;
 
     use super::{Bearer, BearerAuth};
-    use crate::{Unverified, VerifyBearer};
+    use crate::{Unverified, Verdict, VerifyBearer};
 
     /// Knows one token, and is busy for another.
     struct OneToken;
 
     impl VerifyBearer for OneToken {
-        fn verify(&self, token: &str) -> Result<Principal, Unverified> {
+        fn verify(&self, token: &str) -> Result<Verdict, Unverified> {
             let ambient = Ambient::system();
+            let slow = |answer| Ok(Verdict::Asking(ready(answer).boxed()));
             match token {
-                "good" => Ok(Principal {
+                "asked and gone" => slow(Err(Unverified::Unavailable)),
+                "asked and revoked" => slow(Err(Unverified::Invalid { reason: "revoked" })),
+                "good" => Ok(Verdict::Known(Principal {
                     tenant: ambient.new_id(),
                     subject: Subject::ServiceAccount("billing-worker".to_owned()),
                     role: None,
@@ -119,7 +136,7 @@ mod tests {
                     session: None,
                     token: ambient.new_id(),
                     proof: Proof::Full,
-                }),
+                })),
                 "busy" => Err(Unverified::Unavailable),
                 _ => Err(Unverified::Invalid { reason: "malformed" }),
             }
@@ -183,6 +200,18 @@ mod tests {
         assert_eq!(
             answer(with("Bearer busy")).await,
             (StatusCode::SERVICE_UNAVAILABLE, None)
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_verifier_that_has_to_ask_is_waited_for() {
+        assert_eq!(
+            answer(with("Bearer asked and gone")).await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(
+            answer(with("Bearer asked and revoked")).await.0,
+            StatusCode::UNAUTHORIZED
         );
     }
 

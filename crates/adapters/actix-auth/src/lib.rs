@@ -4,6 +4,6 @@ mod bearer;
 mod refused;
 mod verify;
 
-pub use bearer::{Bearer, BearerAuth};
+pub use bearer::{Authenticating, Bearer, BearerAuth};
 pub use refused::{BearerRefused, Cause};
-pub use verify::{Unverified, VerifyBearer};
+pub use verify::{Unverified, Verdict, VerifyBearer};

@@ -1,13 +1,23 @@
 //! What the extractor asks of a verifier.
 
 use chancery_access::Principal;
+use futures::future::BoxFuture;
 
 /// Tells who a bearer token speaks for.
 ///
-/// It is asked on an HTTP worker for every request: MUST answer from memory and MUST NOT block.
+/// It is asked on an HTTP worker for every request: MUST NOT block.
 pub trait VerifyBearer: Send + Sync {
     /// The caller, if the token is genuine, meant for this service, within its time and not revoked.
-    fn verify(&self, token: &str) -> Result<Principal, Unverified>;
+    fn verify(&self, token: &str) -> Result<Verdict, Unverified>;
+}
+
+/// What a verifier says about a token that is genuine.
+pub enum Verdict {
+    /// Who it speaks for: from memory, as it should be.
+    Known(Principal),
+    /// Somebody else has to be asked, for instance because the revocations held here are too old. The wait MUST be short
+    /// and bounded, and what is polled here MUST do no I/O itself: a worker may drop it at any time.
+    Asking(BoxFuture<'static, Result<Principal, Unverified>>),
 }
 
 /// Why a token proves nothing.

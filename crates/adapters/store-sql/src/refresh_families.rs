@@ -5,7 +5,7 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{SessionId, TenantId};
 use chancery_tokens::{
-    Binding, EndReason, Family, RefreshFamilySystemStore, Rotation, SealedToken, TokenMac,
+    Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, Rotation, SealedToken, TokenMac,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -15,6 +15,7 @@ use crate::{
     codec::{self, Stored},
     database::{read, transaction, write_one},
     outbox::Announce,
+    revocations::{AddRevocation, RevocationRow},
     schema::tokens::refresh_families,
 };
 
@@ -86,22 +87,25 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
     async fn end(
         &self,
         sid: SessionId,
-        at: Timestamp,
         reason: EndReason,
+        revocation: &Revocation,
         events: &[Event],
     ) -> Result<bool, Fault> {
+        let ended_at = Stored(revocation.at);
+        let revocation = RevocationRow::try_from(revocation)?;
         let live = refresh_families::table
             .find(Stored(sid))
             .filter(refresh_families::ended_at.is_null());
         transaction!(self.0, |conn| {
             let ended = diesel::update(live)
                 .set((
-                    refresh_families::ended_at.eq(Stored(at)),
+                    refresh_families::ended_at.eq(ended_at),
                     refresh_families::end_reason.eq(name_of(reason)),
                 ))
                 .execute(conn)
                 .await?;
             if ended == 1 {
+                conn.add_revocation(revocation).await?;
                 conn.announce(events).await?;
             }
             Ok(ended == 1)
@@ -213,14 +217,21 @@ fn token_mac(pepper_id: String, mac: &[u8]) -> Result<TokenMac, Fault> {
     })
 }
 
-const fn name_of(reason: EndReason) -> &'static str {
+pub(crate) const fn name_of(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Logout => "logout",
         EndReason::Reuse => "reuse",
+        EndReason::Revoked => "revoked",
+        EndReason::Compromise => "compromise",
     }
 }
 
 fn end_reason(name: &str) -> Result<EndReason, Fault> {
-    const ALL: [EndReason; 2] = [EndReason::Logout, EndReason::Reuse];
+    const ALL: [EndReason; 4] = [
+        EndReason::Logout,
+        EndReason::Reuse,
+        EndReason::Revoked,
+        EndReason::Compromise,
+    ];
     codec::named("refresh_families.end_reason", &ALL, name_of, name)
 }

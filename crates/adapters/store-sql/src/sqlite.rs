@@ -2,7 +2,7 @@
 
 use std::{fs::OpenOptions, io};
 
-use diesel::{ConnectionError, SqliteConnection};
+use diesel::{ConnectionError, QueryResult, SqliteConnection};
 use diesel_async::{
     AsyncConnection, SimpleAsyncConnection,
     pooled_connection::{
@@ -18,6 +18,8 @@ use crate::{DatabaseSettings, OpenError, database::Engine};
 pub(crate) type Sqlite = SyncConnectionWrapper<SqliteConnection>;
 
 const MOST_READERS: usize = 4;
+
+const SET_UP_TRIES: u32 = 10;
 
 /// In write-ahead mode a commit is a write to the log. With `synchronous=NORMAL` it is not synced to the disk one by one:
 /// what was committed survives the death of the process (SIGKILL), which is what a turn is promised; after a loss of power
@@ -42,6 +44,18 @@ pub(crate) fn open(path: &str, settings: &DatabaseSettings) -> Result<Engine, Op
     })
 }
 
+/// Turning a new file to the write-ahead log does not wait for another program that is doing the same; beginning a
+/// transaction does. So a refused attempt waits behind one and is made again.
+async fn set_up(connection: &mut Sqlite, pragmas: &str) -> QueryResult<()> {
+    for _ in 1..SET_UP_TRIES {
+        if connection.batch_execute(pragmas).await.is_ok() {
+            return Ok(());
+        }
+        let _ = connection.batch_execute("BEGIN IMMEDIATE; COMMIT").await;
+    }
+    connection.batch_execute(pragmas).await
+}
+
 /// Makes the file for its owner's eyes alone: it holds password hashes. The files that SQLite puts beside it take after it.
 fn make_file(path: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
@@ -64,8 +78,9 @@ fn pool(
         let path = path.to_owned();
         Box::pin(async move {
             let mut connection = Sqlite::establish(&path).await?;
-            let set_up = connection.batch_execute(pragmas).await;
-            set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
+            set_up(&mut connection, pragmas)
+                .await
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
             Ok(connection)
         })
     });

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use chancery_accounts::contract::Harness;
+use chancery_access::Subject;
+use chancery_accounts::{AccountSystemStore, EmailAddress, FirstOwner, PasswordHash, contract::Harness};
 use chancery_ambient::Ambient;
 use chancery_ids::TenantId;
-use chancery_store_sql::{Database, SqlAccounts, SqlOutbox, SqlRefreshFamilies};
-use chancery_tokens::RefreshFamilySystemStore;
+use chancery_store_sql::{Database, SqlAccounts, SqlOutbox, SqlRefreshFamilies, SqlRevocations};
+use chancery_tokens::{RefreshFamilySystemStore, contract::revocation_system_store::Scene};
 
 use crate::support::Fresh;
 
@@ -54,6 +55,14 @@ macro_rules! contracts {
                 chancery_tokens::refresh_family_system_store_contract!(async { families($fresh().await) });
             }
 
+            mod revocations {
+                use crate::{contracts::revocations, support::$fresh};
+
+                chancery_tokens::revocation_system_store_contract!(async {
+                    revocations($fresh().await).await
+                });
+            }
+
             mod sessions {
                 use crate::{contracts::families, support::$fresh};
 
@@ -78,4 +87,26 @@ fn accounts(database: Database) -> Harness {
 fn families(fresh: Fresh) -> (Arc<dyn RefreshFamilySystemStore>, TenantId, Fresh) {
     let families = Arc::new(SqlRefreshFamilies::new(fresh.database()));
     (families, Ambient::system().new_id(), fresh)
+}
+
+async fn revocations(fresh: Fresh) -> (Scene, Fresh) {
+    let ambient = Ambient::system();
+    let owner = FirstOwner {
+        tenant: ambient.new_id(),
+        tenant_slug: "first".to_owned(),
+        tenant_name: "The first".to_owned(),
+        user: ambient.new_id(),
+        email: EmailAddress::parse("owner@example.org").unwrap(),
+        password: PasswordHash::from_stored("not a hash".to_owned()),
+        at: ambient.now(),
+    };
+    let accounts = SqlAccounts::new(fresh.database());
+    assert!(accounts.create_first_owner(&owner, &[]).await.unwrap());
+    let scene = Scene {
+        store: Arc::new(SqlRevocations::new(fresh.database())),
+        families: Arc::new(SqlRefreshFamilies::new(fresh.database())),
+        person: Subject::Person(owner.user),
+        tenant: owner.tenant,
+    };
+    (scene, fresh)
 }

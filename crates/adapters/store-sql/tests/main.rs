@@ -8,6 +8,7 @@
 
 mod contracts;
 mod conversations;
+mod late_commits;
 mod migrations;
 mod runs;
 mod schema_parity;

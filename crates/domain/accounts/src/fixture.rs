@@ -9,7 +9,7 @@ use chancery_access::{Principal, TenantRole};
 use chancery_ambient::Ambient;
 use chancery_ids::{TenantId, UserId};
 use chancery_tokens::contract::{Bench, MemoryFamilies};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     AccountService, EmailAddress, Familiarity, HashPool, LoggedIn, LoginRefused, LoginRequest, Membership,
@@ -41,9 +41,8 @@ impl Fixture {
     }
 
     /// The caller behind the access token.
-    pub(crate) fn caller(&self, logged_in: &LoggedIn) -> Principal {
-        let token = logged_in.pair.access_token.expose_secret();
-        self.sessions.tokens.verify_access(token).unwrap()
+    pub(crate) async fn caller(&self, logged_in: &LoggedIn) -> Principal {
+        self.sessions.verify(&logged_in.pair.access_token).await.unwrap()
     }
 
     /// A person with [`PASSWORD`] who belongs to no tenant yet.

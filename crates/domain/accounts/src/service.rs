@@ -120,7 +120,7 @@ mod tests {
         let (tenant, user) = f.member("Ada@example.org").await;
         let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
         f.change_membership(user, |membership| membership.role = TenantRole::Viewer);
-        let me = f.service.me(&f.caller(&logged_in)).await.unwrap();
+        let me = f.service.me(&f.caller(&logged_in).await).await.unwrap();
         assert_eq!((me.member.tenant, me.member.user), (tenant, user));
         assert_eq!(me.member.email.as_str(), "Ada@example.org");
         assert_eq!(me.member.role, TenantRole::Viewer);
@@ -131,7 +131,8 @@ mod tests {
     async fn a_removed_member_and_a_machine_see_nothing() {
         let f = Fixture::new().await;
         f.member("ada@example.org").await;
-        let mut caller = f.caller(&f.log_in("ada@example.org", PASSWORD).await.unwrap());
+        let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
+        let mut caller = f.caller(&logged_in).await;
         f.store.state().memberships.clear();
         assert!(matches!(f.service.me(&caller).await, Err(MeRefused::Gone)));
         caller.subject = Subject::ServiceAccount("worker".to_owned());
@@ -144,7 +145,7 @@ mod tests {
         let f = Fixture::new().await;
         f.member("ada@example.org").await;
         let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
-        let (token, caller) = (&logged_in.pair.refresh_token, f.caller(&logged_in));
+        let (token, caller) = (&logged_in.pair.refresh_token, f.caller(&logged_in).await);
         assert!(f.service.log_out(token, &caller).await.unwrap());
         assert!(!f.service.log_out(token, &caller).await.unwrap());
         assert!(f.service.refresh(token, None).await.is_err());

@@ -23,6 +23,18 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// Its name, as it is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Retired => "retired",
+            Self::Compromised => "compromised",
+        }
+    }
+
     /// Whether verifiers see the key.
     #[must_use]
     pub const fn is_published(self) -> bool {

@@ -128,6 +128,14 @@ impl KeyService {
         self.current.load().set.clone()
     }
 
+    /// Whether one of the published keys is among those that `named` tells.
+    #[must_use]
+    pub fn publishes_any(&self, named: impl Fn(&KeyId) -> bool) -> bool {
+        let current = self.current.load();
+        let mut keys = current.set.keys().iter();
+        keys.any(|key| key.state().is_published() && named(key.kid()))
+    }
+
     /// Takes over what others have stored. After a fault the last good set stays in use.
     #[tracing::instrument(name = "auth_keys.reload", skip_all)]
     pub async fn reload(&self) -> Result<(), Fault> {
@@ -156,6 +164,23 @@ impl KeyService {
         let lives = self.settings.lives();
         self.change(|set, fresh| set.promote(fresh, &lives, self.ambient.now()))
             .await
+    }
+
+    /// Retires the keys of which nothing can be shown any more. What was due before has been done before: then the set stays.
+    #[tracing::instrument(name = "auth_keys.retire", skip_all)]
+    pub async fn retire_expired(&self) -> Result<KeySet, Fault> {
+        for _ in 0..TRIES {
+            self.reload().await?;
+            let before = self.current.load_full();
+            let Some(after) = before.set.retire_expired(self.ambient.now()) else {
+                return Ok(before.set.clone());
+            };
+            if self.store.save(before.set.version(), &after).await? == Saved::Stored {
+                self.install(after.clone())?;
+                return Ok(after);
+            }
+        }
+        Err(Fault::unavailable("others keep changing the key set"))
     }
 
     /// Erases a key that somebody else may have ([`KeySet::compromise`]).

@@ -1,6 +1,7 @@
 //! Why tokens were not issued or taken.
 
 use chancery_ambient::Fault;
+use chancery_token_verify::Refusal;
 
 /// Why a session did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -45,4 +46,30 @@ pub enum EndRefused {
     /// Something outside failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+/// Why an access token was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenRefused {
+    /// It proves nothing, or nothing any more.
+    #[error(transparent)]
+    Invalid(#[from] Refusal),
+    /// It was good, and was revoked before its time.
+    #[error("the token has been revoked")]
+    Revoked,
+    /// Whether it was revoked cannot be told at the moment.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl TokenRefused {
+    /// A stable label for logs and metrics. Callers are not told.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(refusal) => refusal.reason(),
+            Self::Revoked => "revoked",
+            Self::Fault(_) => "unavailable",
+        }
+    }
 }

@@ -5,7 +5,7 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::SessionId;
 
-use crate::{Family, Rotation};
+use crate::{Family, Revocation, RevocationOrder, Rotation, TokenMarks, Whose};
 
 /// Keeps refresh families: one row each, found by `sid` alone because a refresh request knows no tenant before the
 /// family is read. Cross-tenant on purpose (ARCHITECTURE.md lists it).
@@ -25,18 +25,63 @@ pub trait RefreshFamilySystemStore: Send + Sync {
     /// MUST be one conditional statement: of concurrent callers exactly one gets `true`. MUST NOT touch an ended family.
     async fn rotate(&self, sid: SessionId, rotation: &Rotation) -> Result<bool, Fault>;
 
-    /// Ends the family, whatever its token, and stores the events in the same change; `false` when it had ended before,
-    /// and then no event is stored.
+    /// Ends the family, whatever its token, and its access tokens with it: stores the revocation and the events in the same
+    /// change; `false` when it had ended before, and then neither is stored.
     ///
     /// MUST keep the time and reason of the first end.
     async fn end(
         &self,
         sid: SessionId,
-        at: Timestamp,
         reason: EndReason,
+        revocation: &Revocation,
         events: &[Event],
     ) -> Result<bool, Fault>;
 }
+
+/// Keeps revocations for as long as what they end could still be shown. Every process reads all of them, so it knows no
+/// tenant. Cross-tenant on purpose (ARCHITECTURE.md lists it).
+#[async_trait]
+pub trait RevocationSystemStore: Send + Sync {
+    /// Stores revocations with the events that announce them.
+    ///
+    /// MUST be one change. MUST accept the same again without effect (a retry after a timeout).
+    async fn revoke(&self, revocations: &[Revocation], events: &[Event]) -> Result<(), Fault>;
+
+    /// Raises the epoch on the row of a subject or tenant, ends its live sessions, and stores the revocation of every token
+    /// of before, all in one change. Gives the new epoch, `None` when there is no such row.
+    ///
+    /// MUST give every one of several concurrent callers another epoch.
+    async fn revoke_all_of(
+        &self,
+        whose: &Whose,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<Option<u64>, Fault>;
+
+    /// Ends the live sessions whose current token a key signed, and stores the revocation of everything it signed, in one
+    /// change. Gives how many sessions ended.
+    async fn revoke_signed_by(
+        &self,
+        kid: &str,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<u64, Fault>;
+
+    /// What was stored since `mark`, and the mark for next time. What was read before may come again.
+    ///
+    /// MUST NOT leave out a revocation for ever because it was committed later than one that was begun after it.
+    async fn read_since(&self, mark: FeedMark) -> Result<(Vec<Revocation>, FeedMark), Fault>;
+
+    /// Whether a stored revocation ends this token.
+    async fn is_revoked(&self, marks: &TokenMarks) -> Result<bool, Fault>;
+
+    /// Forgets what had expired by `now`. Gives how many.
+    async fn prune(&self, now: Timestamp) -> Result<u64, Fault>;
+}
+
+/// Up to where the feed was read: the store's own measure. The default is the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct FeedMark(pub i64);
 
 /// Why a family ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,4 +90,8 @@ pub enum EndReason {
     Logout,
     /// An old token of the family was used again.
     Reuse,
+    /// Its tokens were revoked.
+    Revoked,
+    /// Somebody else may have the key that signed its current token.
+    Compromise,
 }

@@ -1,7 +1,7 @@
 //! Refreshing a session and ending it.
 
 use chancery_access::{Principal, Subject};
-use chancery_ambient::{Fault, Timestamp};
+use chancery_ambient::Fault;
 use chancery_events::{Event, EventKind};
 use chancery_ids::TenantId;
 use chancery_token_verify::RefreshClaims;
@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Rotation, TokenPair, TokenService,
-    service::hash_device,
+    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Revocation, RevocationOrder, Revoked,
+    Rotation, TokenPair, TokenService, service::hash_device,
 };
 
 /// A refresh token that was found good. Whoever holds it looks up what its subject may do now, and hands both to
@@ -83,7 +83,7 @@ impl TokenService {
             Standing::Older => false,
         };
         if !forgiven {
-            return Err(self.end_reused(&family, now).await);
+            return Err(self.end_reused(&family).await);
         }
         Ok(OpenRefresh {
             family,
@@ -151,7 +151,7 @@ impl TokenService {
         let ended = self.family_event(&family, EventKind::SessionEnded);
         Ok(self
             .families
-            .end(family.sid, self.ambient.now(), EndReason::Logout, &[ended])
+            .end(family.sid, EndReason::Logout, &self.end_of(&family), &[ended])
             .await?)
     }
 
@@ -211,11 +211,16 @@ impl TokenService {
         Err(Fault::corrupt("a sealed refresh token does not fit its check value").into())
     }
 
-    async fn end_reused(&self, family: &Family, now: Timestamp) -> RefreshRefused {
+    /// What ends the session's access tokens with it.
+    fn end_of(&self, family: &Family) -> Revocation {
+        RevocationOrder::new(&self.ambient).of(Revoked::Session(family.sid))
+    }
+
+    async fn end_reused(&self, family: &Family) -> RefreshRefused {
         let reused = self.family_event(family, EventKind::RefreshReused);
         match self
             .families
-            .end(family.sid, now, EndReason::Reuse, &[reused])
+            .end(family.sid, EndReason::Reuse, &self.end_of(family), &[reused])
             .await
         {
             Ok(_) => {

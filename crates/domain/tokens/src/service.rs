@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_access::{Principal, Proof, Scopes};
+use chancery_access::Scopes;
 use chancery_ambient::{Ambient, Fault, Timestamp};
 use chancery_auth_keys::{KeyService, SignedToken};
 use chancery_events::{Event, EventKind, OutboxStore};
-use chancery_token_verify::{AccessClaims, Audiences, RefreshClaims, Refusal, TokenKind, Verifier};
+use chancery_token_verify::{AccessClaims, Audiences, RefreshClaims, TokenKind, Verifier};
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 
 use crate::{
-    Authority, Binding, Family, Peppers, RefreshFamilySystemStore, SealedToken, SessionGrant, TokenMac,
-    TokenPair, TokensError,
+    Authority, Binding, Family, Peppers, RefreshFamilySystemStore, RevocationFeed, RevocationSystemStore,
+    SealedToken, SessionGrant, TokenMac, TokenPair, TokensError,
 };
 
 /// How long tokens live and whom they name.
@@ -37,8 +38,10 @@ pub struct TokenSettings {
 /// Issues, refreshes and verifies tokens.
 pub struct TokenService {
     pub(crate) families: Arc<dyn RefreshFamilySystemStore>,
+    pub(crate) revocation_store: Arc<dyn RevocationSystemStore>,
+    pub(crate) revocations: Arc<RevocationFeed>,
     pub(crate) outbox: Arc<dyn OutboxStore>,
-    keys: Arc<KeyService>,
+    pub(crate) keys: Arc<KeyService>,
     pub(crate) settings: TokenSettings,
     pub(crate) verifier: Verifier,
     pub(crate) ambient: Ambient,
@@ -56,24 +59,35 @@ pub(crate) struct NewRefresh {
 const LONGEST_DEVICE_NAME: usize = 255;
 
 impl TokenService {
-    /// A service over one storage and one set of keys.
+    /// A service over one storage and one set of keys. Until [`TokenService::revocations`] has been read once, every access
+    /// token is asked of the store.
     #[must_use]
     pub fn new(
         families: Arc<dyn RefreshFamilySystemStore>,
+        revocation_store: Arc<dyn RevocationSystemStore>,
         outbox: Arc<dyn OutboxStore>,
         keys: Arc<KeyService>,
         settings: TokenSettings,
         ambient: Ambient,
     ) -> Self {
         let verifier = Verifier::new(settings.issuer.clone(), settings.audiences.clone());
+        let revocations = Arc::new(RevocationFeed::new(revocation_store.clone(), ambient.clone()));
         Self {
             families,
+            revocation_store,
+            revocations,
             outbox,
             keys,
             settings,
             verifier,
             ambient,
         }
+    }
+
+    /// The revocations in force. A worker reads them four times a second.
+    #[must_use]
+    pub const fn revocations(&self) -> &Arc<RevocationFeed> {
+        &self.revocations
     }
 
     /// Begins a session: stores its family, then hands out its first pair. `events` are stored with it, and one that
@@ -136,24 +150,6 @@ impl TokenService {
         Ok(self.pair(&family, first.token, &grant.authority, now)?)
     }
 
-    /// The caller behind an access token. No I/O: the key set is in memory.
-    pub fn verify_access(&self, token: &str) -> Result<Principal, Refusal> {
-        let claims = self
-            .verifier
-            .verify_access(token, &self.keys.ring(), self.ambient.now())?;
-        let role = claims.role();
-        Ok(Principal {
-            // Every subject that is issued tokens here belongs to a tenant.
-            tenant: claims.tenant_id.ok_or(Refusal::InvalidClaims)?,
-            subject: claims.sub,
-            role,
-            scopes: claims.scope,
-            session: claims.sid,
-            token: claims.jti,
-            proof: Proof::Full,
-        })
-    }
-
     /// A pair of an access token made now and a refresh token made before.
     pub(crate) fn pair(
         &self,
@@ -213,7 +209,16 @@ impl TokenService {
             fingerprint: None,
             act: None,
         };
-        self.keys.sign(TokenKind::Access, &claims)
+        self.sign(TokenKind::Access, &claims)
+    }
+
+    /// Signs, unless the key was revoked and the set without it is not loaded yet.
+    fn sign<C: Serialize>(&self, kind: TokenKind, claims: &C) -> Result<SignedToken, Fault> {
+        let signed = self.keys.sign(kind, claims)?;
+        if self.revocations.has_key(signed.kid.as_str()) {
+            return Err(Fault::unavailable("the signing key has been revoked"));
+        }
+        Ok(signed)
     }
 
     /// Draws the refresh token of a generation.
@@ -244,7 +249,7 @@ impl TokenService {
             account: None,
             fingerprint: None,
         };
-        let signed = self.keys.sign(TokenKind::Refresh, &claims)?;
+        let signed = self.sign(TokenKind::Refresh, &claims)?;
         let sealed = self.settings.peppers.seal(
             signed.token.expose_secret(),
             sid,

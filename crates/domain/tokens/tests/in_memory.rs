@@ -5,9 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use chancery_access::Subject;
 use chancery_ambient::Ambient;
 use chancery_ids::TenantId;
-use chancery_tokens::{RefreshFamilySystemStore, contract::MemoryFamilies};
+use chancery_tokens::{
+    RefreshFamilySystemStore, Whose,
+    contract::{MemoryFamilies, revocation_system_store::Scene},
+};
 
 fn fresh() -> Ready<(Arc<dyn RefreshFamilySystemStore>, TenantId, ())> {
     ready((
@@ -23,4 +27,23 @@ mod store {
 
 mod sessions {
     chancery_tokens::sessions_contract!(super::fresh());
+}
+
+mod revocations {
+    chancery_tokens::revocation_system_store_contract!(super::scene());
+}
+
+fn scene() -> Ready<(Scene, ())> {
+    let ambient = Ambient::system();
+    let store = Arc::new(MemoryFamilies::default());
+    let (person, tenant) = (Subject::Person(ambient.new_id()), ambient.new_id());
+    store.know(Whose::Subject(person.clone()));
+    store.know(Whose::Tenant(tenant));
+    let scene = Scene {
+        store: store.clone(),
+        families: store,
+        person,
+        tenant,
+    };
+    ready((scene, ()))
 }

@@ -77,6 +77,8 @@ event_kinds! {
     RefreshReused = "auth.refresh_reused",
     /// A stored refresh token does not match its check value: nothing was issued.
     RefreshCorrupt = "auth.refresh_corrupt",
+    /// Tokens were revoked: one, a session's, a subject's, a tenant's or a key's.
+    TokensRevoked = "auth.tokens_revoked",
     /// A conversation was deleted with its messages.
     ConversationDeleted = "conversation.deleted",
     /// A run ended with an answer.

@@ -24,6 +24,8 @@ kinds! {
     SessionKind, SessionId, "", "session";
     /// One token (`jti`, RFC 7519 section 4.1.7): bare UUID.
     TokenKind, TokenId, "", "token";
+    /// One entry of the set of revocations: bare UUID, inside the server alone.
+    RevocationKind, RevocationId, "", "revocation";
     /// A conversation's row. The wire speaks of it by its `ConversationKey`.
     ConversationKind, ConversationId, "conv_", "conversation";
     /// One message of a conversation.

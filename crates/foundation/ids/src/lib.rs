@@ -9,8 +9,9 @@ mod typed_id;
 pub use conversation_key::{ConversationKey, ConversationKeyError};
 pub use cursor::{Cursor, CursorError};
 pub use kinds::{
-    ConversationId, ConversationKind, EventId, EventKind, MessageId, MessageKind, RunId, RunKind, SessionId,
-    SessionKind, TenantId, TenantKind, TokenId, TokenKind, UserId, UserKind,
+    ConversationId, ConversationKind, EventId, EventKind, MessageId, MessageKind, RevocationId,
+    RevocationKind, RunId, RunKind, SessionId, SessionKind, TenantId, TenantKind, TokenId, TokenKind, UserId,
+    UserKind,
 };
 pub use page::{Limit, Page};
 pub use typed_id::{IdError, Kind, TypedId};

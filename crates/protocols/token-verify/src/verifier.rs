@@ -46,10 +46,21 @@ impl Verifier {
         ring: &KeyRing,
         now: Timestamp,
     ) -> Result<AccessClaims, Refusal> {
-        let claims: AccessClaims = signed_claims(TokenKind::Access.rules(), token, ring)?;
+        self.verify_access_and_key(token, ring, now)
+            .map(|(claims, _)| claims)
+    }
+
+    /// The same, with the name of the key that signed: whoever knows which keys were compromised has to compare it.
+    pub fn verify_access_and_key(
+        &self,
+        token: &str,
+        ring: &KeyRing,
+        now: Timestamp,
+    ) -> Result<(AccessClaims, KeyId), Refusal> {
+        let (claims, kid) = signed_claims::<AccessClaims>(TokenKind::Access.rules(), token, ring)?;
         self.check_parties(&claims.registered())?;
         check_times(&claims.registered(), now)?;
-        Ok(claims)
+        Ok((claims, kid))
     }
 
     /// Reads a refresh token and checks what can be checked without proof. Its signature is not looked at: the key may be
@@ -112,15 +123,19 @@ impl UnprovenRefresh {
     }
 }
 
-/// The claims of a token that is rightly signed by a key of its kind's set.
-fn signed_claims<C: DeserializeOwned>(rules: &KindRules, token: &str, ring: &KeyRing) -> Result<C, Refusal> {
+/// The claims of a token that is rightly signed by a key of its kind's set, and the key's name.
+fn signed_claims<C: DeserializeOwned>(
+    rules: &KindRules,
+    token: &str,
+    ring: &KeyRing,
+) -> Result<(C, KeyId), Refusal> {
     let message = Unverified::parse(token)?;
-    let kid = check_header(rules, message.header())?;
+    let kid = check_header(rules, message.header())?.clone();
     let key = ring
         .find(rules.key_set, kid.as_str())
         .ok_or(Refusal::UnknownKey)?;
     let verified = message.verify(key)?;
-    Ok(strict_json::from_object(verified.payload(), REFUSED_CLAIMS)?)
+    Ok((strict_json::from_object(verified.payload(), REFUSED_CLAIMS)?, kid))
 }
 
 /// Whether the header is that of the kind; gives the key's name.

@@ -26,7 +26,12 @@ use crate::{
 /// Mounts the routes over `api`, and tells [`crate::problem::not_found_or_method`] which methods they take.
 pub fn configure(api: Api) -> impl FnOnce(&mut ServiceConfig) {
     move |routes| {
-        let auth = BearerAuth::new(Arc::new(OwnTokens(api.tokens.clone())), "chancery");
+        let verifier = OwnTokens {
+            tokens: api.tokens.clone(),
+            tasks: api.tasks.clone(),
+            clock: api.ambient.clock.clone(),
+        };
+        let auth = BearerAuth::new(Arc::new(verifier), "chancery");
         let (_, described) = App::new().into_utoipa_app().configure(describe).split_for_parts();
         routes
             .app_data(Data::new(auth))

@@ -1,11 +1,11 @@
 //! What the handlers work with, and the way to it.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::web::Data;
 use chancery_accounts::AccountService;
 use chancery_agents::{AgentCatalogue, RunService};
-use chancery_ambient::{Ambient, Tasks, run_on};
+use chancery_ambient::{Ambient, Fault, Tasks, run_on, within};
 use chancery_conversations::ConversationService;
 use chancery_tokens::TokenService;
 use chancery_tools::ToolCatalogue;
@@ -35,8 +35,12 @@ pub struct Api {
     pub tools: Arc<ToolCatalogue>,
 }
 
+/// How long a handler waits for a service. Databases bound their statements themselves; this is for one that fell silent.
+const LIMIT: Duration = Duration::from_secs(15);
+
 /// Calls a service on the main runtime. Every handler that reaches a store or the world goes this way: a client that
-/// leaves drops the wait, never the work, and no store is polled by an HTTP worker.
+/// leaves drops the wait, never the work, and no store is polled by an HTTP worker. So does the end of the time allowed: what
+/// happened is then unknown, and commands are safe to repeat.
 pub(crate) async fn run<T, E, W>(api: &Data<Api>, work: impl FnOnce(Arc<Api>) -> W) -> Result<T, Failure>
 where
     T: Send + 'static,
@@ -44,5 +48,8 @@ where
     W: Future<Output = Result<T, E>> + Send + 'static,
 {
     let work = work(Arc::clone(api));
-    run_on(&*api.tasks, work).await?.map_err(Into::into)
+    match within(&*api.ambient.clock, LIMIT, run_on(&*api.tasks, work)).await {
+        Ok(done) => done?.map_err(Into::into),
+        Err(late) => Err(Fault::timed_out(late).into()),
+    }
 }

@@ -1,4 +1,4 @@
-//! Refresh families.
+//! Refresh families and revocations.
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
@@ -25,5 +25,20 @@ diesel::table! {
         ends_at -> Instant,
         ended_at -> Nullable<Instant>,
         end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use crate::codec::{Instant, Uuid};
+
+    revocations (position, id) {
+        position -> BigInt,
+        id -> Uuid,
+        kind -> Text,
+        target -> Text,
+        epoch -> Nullable<BigInt>,
+        at -> Instant,
+        expires_at -> Instant,
     }
 }

@@ -7,16 +7,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_access::{Subject, TenantRole};
+use chancery_access::{Principal, Subject, TenantRole};
 use chancery_ambient::{Ambient, Entropy, ManualClock, SystemEntropy, Timestamp};
 use chancery_auth_keys::{KeyService, KeySettings, contract::MemoryKeyStore};
 use chancery_ids::{SessionId, TenantId};
 use chancery_jose::Algorithm;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     Authority, Family, Peppers, RefreshFamilySystemStore, RefreshRefused, SessionGrant, TokenPair,
-    TokenService, TokenSettings, contract::MemoryOutbox,
+    TokenRefused, TokenService, TokenSettings, Verified,
+    contract::{MemoryFamilies, MemoryOutbox},
 };
 
 /// Everything a test of sessions needs.
@@ -67,6 +68,7 @@ impl Bench {
         };
         let tokens = TokenService::new(
             families.clone(),
+            Arc::new(MemoryFamilies::default()),
             outbox.clone(),
             Arc::new(keys),
             settings,
@@ -113,6 +115,15 @@ impl Bench {
     ) -> Result<TokenPair, RefreshRefused> {
         let open = self.tokens.open_refresh(token, device).await?;
         self.tokens.refresh(open, Self::authority()).await
+    }
+
+    /// The caller behind an access token, as far as a set of revocations tells that has just been read.
+    pub async fn verify(&self, token: &SecretString) -> Result<Principal, TokenRefused> {
+        self.tokens.revocations().read().await.unwrap();
+        match self.tokens.verify_access(token.expose_secret())? {
+            Verified::Good(principal) => Ok(principal),
+            Verified::Unconfirmed(unconfirmed) => self.tokens.confirm(*unconfirmed).await,
+        }
     }
 
     /// The session's row.

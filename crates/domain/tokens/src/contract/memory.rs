@@ -11,17 +11,100 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, OutboxStore};
 use chancery_ids::{EventId, SessionId};
 
-use crate::{EndReason, Family, RefreshFamilySystemStore, Rotation};
+use crate::{
+    EndReason, Family, FeedMark, RefreshFamilySystemStore, Revocation, RevocationOrder,
+    RevocationSystemStore, Revoked, Rotation, TokenMarks, Whose,
+};
 
-/// Families in memory. Their events are not kept: no test over this twin asks for them.
+/// Families and revocations in memory. Their events are not kept: no test over this twin asks for them.
 #[derive(Default)]
 pub struct MemoryFamilies {
     families: Mutex<HashMap<SessionId, Family>>,
+    revocations: Mutex<Vec<Revocation>>,
+    epochs: Mutex<HashMap<Whose, u64>>,
 }
 
 impl MemoryFamilies {
     fn families(&self) -> MutexGuard<'_, HashMap<SessionId, Family>> {
         self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn revocations(&self) -> MutexGuard<'_, Vec<Revocation>> {
+        self.revocations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the subject or tenant exist, as a row would.
+    pub fn know(&self, whose: Whose) {
+        let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
+        epochs.entry(whose).or_insert(0);
+    }
+
+    fn end_where(&self, at: Timestamp, reason: EndReason, hit: impl Fn(&Family) -> bool) -> u64 {
+        let mut families = self.families();
+        let live = families.values_mut().filter(|family| family.ended.is_none());
+        let mut ended = 0;
+        for family in live.filter(|family| hit(family)) {
+            family.ended = Some((at, reason));
+            ended += 1;
+        }
+        ended
+    }
+}
+
+#[async_trait]
+impl RevocationSystemStore for MemoryFamilies {
+    async fn revoke(&self, revocations: &[Revocation], _: &[Event]) -> Result<(), Fault> {
+        self.revocations().extend_from_slice(revocations);
+        Ok(())
+    }
+
+    async fn revoke_all_of(
+        &self,
+        whose: &Whose,
+        order: RevocationOrder,
+        _: &[Event],
+    ) -> Result<Option<u64>, Fault> {
+        let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(epoch) = epochs.get_mut(whose) else {
+            return Ok(None);
+        };
+        *epoch += 1;
+        self.end_where(order.at, EndReason::Revoked, |family| match whose {
+            Whose::Subject(subject) => family.subject == *subject,
+            Whose::Tenant(tenant) => family.tenant == *tenant,
+        });
+        self.revocations().push(order.of(whose.before(*epoch)));
+        Ok(Some(*epoch))
+    }
+
+    async fn revoke_signed_by(&self, kid: &str, order: RevocationOrder, _: &[Event]) -> Result<u64, Fault> {
+        let ended = self.end_where(order.at, EndReason::Compromise, |family| {
+            family.signing_kid == kid
+        });
+        self.revocations().push(order.of(Revoked::Key(kid.to_owned())));
+        Ok(ended)
+    }
+
+    async fn read_since(&self, mark: FeedMark) -> Result<(Vec<Revocation>, FeedMark), Fault> {
+        let revocations = self.revocations();
+        let read = usize::try_from(mark.0).unwrap_or(0);
+        let next = i64::try_from(revocations.len()).map_err(Fault::corrupt)?;
+        Ok((revocations.iter().skip(read).cloned().collect(), FeedMark(next)))
+    }
+
+    async fn is_revoked(&self, marks: &TokenMarks) -> Result<bool, Fault> {
+        let hit = |revocation: &Revocation| marks.are_hit_by(&revocation.target);
+        Ok(self.revocations().iter().any(hit))
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<u64, Fault> {
+        // Marks count entries: they stay, and are only counted.
+        let expired = self
+            .revocations()
+            .iter()
+            .filter(|one| one.expires_at <= now)
+            .count();
+        u64::try_from(expired).map_err(Fault::corrupt)
     }
 }
 
@@ -58,8 +141,8 @@ impl RefreshFamilySystemStore for MemoryFamilies {
     async fn end(
         &self,
         sid: SessionId,
-        at: Timestamp,
         reason: EndReason,
+        revocation: &Revocation,
         _: &[Event],
     ) -> Result<bool, Fault> {
         let mut families = self.families();
@@ -69,7 +152,8 @@ impl RefreshFamilySystemStore for MemoryFamilies {
         if family.ended.is_some() {
             return Ok(false);
         }
-        family.ended = Some((at, reason));
+        family.ended = Some((revocation.at, reason));
+        self.revocations().push(revocation.clone());
         Ok(true)
     }
 }

@@ -12,11 +12,14 @@ use chancery_ambient::{Ambient, Timestamp};
 use chancery_events::{Event, EventKind};
 use chancery_ids::TenantId;
 
-use crate::{Binding, EndReason, Family, RefreshFamilySystemStore, Rotation, SealedToken, TokenMac};
+use crate::{
+    Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, RevocationOrder, Revoked, Rotation,
+    SealedToken, TokenMac,
+};
 
 type Store = Arc<dyn RefreshFamilySystemStore>;
 
-fn family(tenant: TenantId) -> Family {
+pub(super) fn family(tenant: TenantId) -> Family {
     let ambient = Ambient::system();
     let now = ambient.now();
     Family {
@@ -54,6 +57,13 @@ fn rotation(from: u8, to: u8, at: Timestamp) -> Rotation {
         signing_kid: format!("kid-{to}"),
         at,
         expires_at: at.plus(Duration::from_hours(1)),
+    }
+}
+
+fn end_of(family: &Family, at: Timestamp) -> Revocation {
+    Revocation {
+        at,
+        ..RevocationOrder::new(&Ambient::system()).of(Revoked::Session(family.sid))
     }
 }
 
@@ -146,14 +156,24 @@ pub async fn an_ended_family_keeps_its_first_end_and_rotates_no_more(store: Stor
     let at = family.created_at.plus(Duration::from_secs(1));
     assert!(
         store
-            .end(family.sid, at, EndReason::Logout, &[event(tenant)])
+            .end(
+                family.sid,
+                EndReason::Logout,
+                &end_of(&family, at),
+                &[event(tenant)]
+            )
             .await
             .unwrap()
     );
     let later = at.plus(Duration::from_secs(9));
     assert!(
         !store
-            .end(family.sid, later, EndReason::Reuse, &[event(tenant)])
+            .end(
+                family.sid,
+                EndReason::Reuse,
+                &end_of(&family, later),
+                &[event(tenant)]
+            )
             .await
             .unwrap()
     );
@@ -171,8 +191,8 @@ pub async fn an_unknown_family_has_no_end(store: Store, tenant: TenantId) {
     let ended = store
         .end(
             unknown.sid,
-            unknown.created_at,
             EndReason::Logout,
+            &end_of(&unknown, unknown.created_at),
             &[event(tenant)],
         )
         .await;

@@ -10,13 +10,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chancery_access::{Principal, Proof, Scopes};
-use chancery_ambient::{Ambient, Fault, Timestamp};
+use chancery_ambient::{Ambient, Fault};
 use chancery_events::{Event, EventKind};
 use chancery_ids::{SessionId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    Authority, EndReason, EndRefused, Family, RefreshFamilySystemStore, RefreshRefused, Rotation,
+    Authority, EndReason, EndRefused, Family, RefreshFamilySystemStore, RefreshRefused, Revocation, Rotation,
     SealedToken,
     contract::{Bench, bench::GRACE},
 };
@@ -131,7 +131,7 @@ pub async fn a_token_replayed_after_logout_is_refused_and_nothing_else_happens(
     let bench = Bench::over(store, tenant).await;
     let first = bench.log_in(None).await;
     let second = bench.refresh(&first.refresh_token, None).await.unwrap();
-    let owner = principal(&bench, &second.access_token);
+    let owner = principal(&bench, &second.access_token).await;
     assert!(
         bench
             .tokens
@@ -252,7 +252,7 @@ pub async fn a_refreshed_access_token_allows_what_live_rows_and_the_family_both_
     let pair = bench.tokens.refresh(open, lowered).await.unwrap();
     assert_eq!(pair.scopes, scopes("conversations:read"));
     assert_eq!(
-        principal(&bench, &pair.access_token).scopes,
+        principal(&bench, &pair.access_token).await.scopes,
         scopes("conversations:read")
     );
 }
@@ -279,7 +279,7 @@ pub async fn a_family_has_an_absolute_end(store: Store, tenant: TenantId) {
 pub async fn a_session_is_ended_by_its_owner_alone(store: Store, tenant: TenantId) {
     let bench = Bench::over(store, tenant).await;
     let (mine, yours) = (bench.log_in(None).await, bench.log_in(None).await);
-    let me = principal(&bench, &mine.access_token);
+    let me = principal(&bench, &mine.access_token).await;
     let refused = bench.tokens.end_session(&yours.refresh_token, &me).await;
     assert!(matches!(refused, Err(EndRefused::NotYours)));
     let elsewhere = Principal {
@@ -290,8 +290,8 @@ pub async fn a_session_is_ended_by_its_owner_alone(store: Store, tenant: TenantI
     assert!(matches!(refused, Err(EndRefused::NotYours)));
 }
 
-fn principal(bench: &Bench, access_token: &SecretString) -> Principal {
-    let principal = bench.tokens.verify_access(access_token.expose_secret()).unwrap();
+async fn principal(bench: &Bench, access_token: &SecretString) -> Principal {
+    let principal = bench.verify(access_token).await.unwrap();
     assert_eq!(principal.proof, Proof::Full);
     principal
 }
@@ -343,11 +343,11 @@ impl<E: Fn(&mut Family) + Send + Sync> RefreshFamilySystemStore for Edited<E> {
     async fn end(
         &self,
         sid: SessionId,
-        at: Timestamp,
         reason: EndReason,
+        revocation: &Revocation,
         events: &[Event],
     ) -> Result<bool, Fault> {
-        self.store.end(sid, at, reason, events).await
+        self.store.end(sid, reason, revocation, events).await
     }
 }
 
