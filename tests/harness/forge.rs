@@ -76,6 +76,7 @@ impl Forge {
             "compromised",
             compromised.public_key().as_ref(),
         ));
+        set["version"] = (set["version"].as_u64().unwrap() + 1).into();
         fs::write(file, set.to_string()).unwrap();
 
         let private = URL_SAFE_NO_PAD

@@ -6,9 +6,9 @@ use chancery_accounts::{AccountService, HashPool, PasswordPeppers};
 use chancery_agents::{
     FlushPolicy, Model, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
 };
-use chancery_ambient::{Ambient, Fault, TokioTasks};
+use chancery_ambient::{Ambient, TokioTasks};
 use chancery_audit::AuditTrail;
-use chancery_auth_keys::{KeyService, KeySettings};
+use chancery_auth_keys::{KeyService, KeySetName, KeySettings, KeyStore, WitnessedKeys};
 use chancery_cache_redis::Redis;
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
@@ -17,14 +17,16 @@ use chancery_jose::Algorithm;
 use chancery_key_files::KeyFiles;
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
+use chancery_sealing::SealingKeys;
 use chancery_store_sql::{
-    Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlAudit, SqlConversations, SqlOutbox,
-    SqlRefreshFamilies, SqlRevocations, SqlRuns,
+    Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlAudit, SqlConversations, SqlKeySets,
+    SqlKeyWitness, SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
 use chancery_tools_web::WebSearch;
-use secrecy::ExposeSecret;
+use chancery_vault::{KeyPath, VaultClient, VaultKeys, VaultSettings};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     app::App,
@@ -40,11 +42,10 @@ type Failure = Box<dyn Error>;
 /// Everything a running server needs. Must run on the main runtime: pools belong to it.
 pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
     let tasks = TokioTasks::on(tokio::runtime::Handle::current());
-    let database = database(config)?;
-    ready_schema(config, &database).await?;
+    let database = ready_database(config).await?;
     let redis = config.storage.redis_url.as_ref().map(Redis::open).transpose()?;
     let outbox = Arc::new(SqlOutbox::new(database.clone()));
-    let keys = keys(config, &ambient).await?;
+    let keys = keys(config, &database, &ambient).await?;
     let tokens = Arc::new(token_service(config, &database, keys.clone(), &ambient)?);
     // Nobody is served before every revocation in force is known.
     tokens.revocations().read().await?;
@@ -110,9 +111,9 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
 
 /// The tokens of a server that may be running elsewhere, for an operator's command.
 pub(crate) async fn tokens(config: &Config, ambient: &Ambient) -> Result<TokenService, Failure> {
-    let database = database(config)?;
-    ready_schema(config, &database).await?;
-    token_service(config, &database, keys(config, ambient).await?, ambient)
+    let database = ready_database(config).await?;
+    let keys = keys(config, &database, ambient).await?;
+    token_service(config, &database, keys, ambient)
 }
 
 fn token_service(
@@ -202,20 +203,83 @@ pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
 }
 
 /// The key service over the stored set; makes the set when there is none.
-pub(crate) async fn keys(config: &Config, ambient: &Ambient) -> Result<Arc<KeyService>, Fault> {
-    KeyService::open(key_store(config), key_settings(config), ambient.clone())
-        .await
-        .map(Arc::new)
+pub(crate) async fn keys(
+    config: &Config,
+    database: &Database,
+    ambient: &Ambient,
+) -> Result<Arc<KeyService>, Failure> {
+    let store = witnessed(database, key_store(config, database, ambient)?);
+    let keys = KeyService::open(store, key_settings(config), ambient.clone()).await?;
+    Ok(Arc::new(keys))
 }
 
 /// The key service over the stored set; `None` when there is no set.
-pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Fault> {
-    KeyService::open_existing(key_store(config), key_settings(config), ambient.clone()).await
+pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Failure> {
+    let database = ready_database(config).await?;
+    let store = witnessed(&database, key_store(config, &database, ambient)?);
+    Ok(KeyService::open_existing(store, key_settings(config), ambient.clone()).await?)
 }
 
-fn key_store(config: &Config) -> Arc<KeyFiles> {
-    let KeyStorage::Files(folder) = &config.storage.keys;
-    Arc::new(KeyFiles::new(folder.clone()))
+/// Whether the stored set can be read, whatever has been in use: for `doctor`, which may have no database to ask.
+pub(crate) async fn read_keys(config: &Config, ambient: &Ambient) -> Result<(), Failure> {
+    let store = key_store(config, &database(config)?, ambient)?;
+    store.load(KeySetName::Api).await?;
+    Ok(())
+}
+
+/// Takes the stored sets as the newest, whatever has been in use. For after a loss.
+pub(crate) async fn accept_keys(config: &Config, ambient: &Ambient) -> Result<Vec<KeySetName>, Failure> {
+    let database = ready_database(config).await?;
+    let store = key_store(config, &database, ambient)?;
+    let witness = SqlKeyWitness::new(database);
+    let mut accepted = Vec::new();
+    for name in KeySetName::ALL {
+        if let Some(set) = store.load(name).await? {
+            witness.accept(name, &set.testimony()).await?;
+            accepted.push(name);
+        }
+    }
+    Ok(accepted)
+}
+
+/// Seals the stored sets anew with the first sealing key.
+pub(crate) async fn rewrap_keys(config: &Config, ambient: &Ambient) -> Result<Vec<KeySetName>, Failure> {
+    let KeyStorage::Sql(list) = &config.storage.keys else {
+        return Err("only keys in the database are sealed (AUTH_KEY_STORAGE_BACKEND=sql)".into());
+    };
+    let database = ready_database(config).await?;
+    Ok(sql_keys(list, &database, ambient)?.rewrap().await?)
+}
+
+/// Replicas notice when one of them is shown an old copy of the keys, or other keys.
+fn witnessed(database: &Database, store: Arc<dyn KeyStore>) -> Arc<dyn KeyStore> {
+    let witness = Arc::new(SqlKeyWitness::new(database.clone()));
+    Arc::new(WitnessedKeys::new(store, witness))
+}
+
+fn key_store(config: &Config, database: &Database, ambient: &Ambient) -> Result<Arc<dyn KeyStore>, Failure> {
+    Ok(match &config.storage.keys {
+        KeyStorage::Files(folder) => Arc::new(KeyFiles::new(folder.clone())),
+        KeyStorage::Sql(list) => Arc::new(sql_keys(list, database, ambient)?),
+        KeyStorage::Vault(place) => {
+            let settings = VaultSettings {
+                address: place.address.clone(),
+                token: place.token.clone(),
+                namespace: place.namespace.clone(),
+            };
+            let client = Arc::new(VaultClient::new(settings, ambient.clock.clone())?);
+            Arc::new(VaultKeys::new(client, KeyPath::parse(&place.secret_name)?))
+        }
+    })
+}
+
+fn sql_keys(list: &SecretString, database: &Database, ambient: &Ambient) -> Result<SqlKeySets, Failure> {
+    let sealing = SealingKeys::parse(list).map_err(|error| format!("AUTH_KEY_ENCRYPTION_KEYS: {error}"))?;
+    Ok(SqlKeySets::new(
+        database.clone(),
+        Arc::new(sealing),
+        ambient.entropy.clone(),
+    ))
 }
 
 fn key_settings(config: &Config) -> KeySettings {
@@ -229,6 +293,13 @@ fn key_settings(config: &Config) -> KeySettings {
         longest_life: config.auth.access_life,
         algorithm,
     }
+}
+
+/// The database, with the schema that this program knows.
+pub(crate) async fn ready_database(config: &Config) -> Result<Database, Failure> {
+    let database = database(config)?;
+    ready_schema(config, &database).await?;
+    Ok(database)
 }
 
 /// Brings the schema up to date where that is allowed, else refuses one that is not ours.

@@ -113,15 +113,32 @@ async fn schema(config: &Config) -> Verdict {
 }
 
 async fn keys(config: &Config, ambient: &Ambient) -> Verdict {
-    let KeyStorage::Files(folder) = &config.storage.keys;
-    let remedy = format!(
-        "make the files under {} readable for this user alone (chmod 600)",
-        folder.display()
-    );
-    adapters::existing_keys(config, ambient)
+    let remedy = match &config.storage.keys {
+        KeyStorage::Files(folder) => format!(
+            "make the files under {} readable for this user alone (chmod 600)",
+            folder.display()
+        ),
+        KeyStorage::Sql(_) => {
+            "correct AUTH_KEY_ENCRYPTION_KEYS, and see that the database is right".to_owned()
+        }
+        KeyStorage::Vault(_) => {
+            "start Vault, or correct VAULT_ADDR, VAULT_TOKEN and AUTH_KEY_SECRET_NAME".to_owned()
+        }
+    };
+    adapters::read_keys(config, ambient)
         .await
-        .map(|_| ())
-        .map_err(|fault| explain(&fault, &remedy))
+        .map_err(|failure| trouble(&whole(&*failure), &remedy))
+}
+
+/// An error and what caused it, in one line.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 fn port(config: &Config) -> Verdict {

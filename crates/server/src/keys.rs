@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, process::ExitCode};
 
 use chancery_ambient::Ambient;
-use chancery_auth_keys::{KeyService, KeySet, KeyState};
+use chancery_auth_keys::{KeyService, KeySet, KeySetName, KeyState};
 use chancery_tokens::RevokeTarget;
 use clap::Subcommand;
 
@@ -24,6 +24,10 @@ pub(crate) enum Action {
     Promote,
     /// Retire the keys of which nothing can be shown any more, without waiting for the server to do it.
     Retire,
+    /// Seal the keys in the database anew with the first of AUTH_KEY_ENCRYPTION_KEYS.
+    Rewrap,
+    /// Take the stored keys although newer ones have been in use: after the newest were lost.
+    Accept,
     /// Erase a key that somebody else may have. Everything it signed is refused within a second, and the sessions whose
     /// current token it signed have ended.
     Compromise {
@@ -42,9 +46,19 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
             "there is no key set yet; `chancery keys generate` makes one, and so does the first start".into()
         })
     };
+    let print_names = |what: &str, names: &[KeySetName]| {
+        for name in names {
+            println!("{what}: {name}");
+        }
+    };
     let print_jwks = |keys: &KeyService| println!("{}", String::from_utf8_lossy(keys.jwks().body()));
     match action {
-        Action::Generate => print_jwks(&*adapters::keys(config, &ambient).await?),
+        Action::Generate => {
+            let database = adapters::ready_database(config).await?;
+            print_jwks(&*adapters::keys(config, &database, &ambient).await?);
+        }
+        Action::Rewrap => print_names("sealed anew", &adapters::rewrap_keys(config, &ambient).await?),
+        Action::Accept => print_names("accepted", &adapters::accept_keys(config, &ambient).await?),
         Action::Jwks => print_jwks(&existing().await?),
         Action::List => print!("{}", Life(&existing().await?.set())),
         Action::Stage => print!("{}", Life(&existing().await?.stage().await?)),

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use chancery_access::Subject;
 use chancery_accounts::{AccountSystemStore, EmailAddress, FirstOwner, PasswordHash, contract::Harness};
-use chancery_ambient::Ambient;
+use chancery_ambient::{Ambient, SystemEntropy};
+use chancery_auth_keys::{KeySet, KeySetName, KeyStore, Saved};
 use chancery_ids::TenantId;
-use chancery_store_sql::{Database, SqlAccounts, SqlOutbox, SqlRefreshFamilies, SqlRevocations};
+use chancery_jose::SigningKey;
+use chancery_sealing::SealingKeys;
+use chancery_store_sql::{Database, SqlAccounts, SqlKeySets, SqlOutbox, SqlRefreshFamilies, SqlRevocations};
 use chancery_tokens::{RefreshFamilySystemStore, contract::revocation_system_store::Scene};
 
 use crate::support::Fresh;
@@ -63,6 +66,36 @@ macro_rules! contracts {
                 });
             }
 
+            mod key_sets {
+                use std::sync::Arc;
+
+                use crate::{
+                    contracts::{FIRST_KEY, key_sets},
+                    support::$fresh,
+                };
+
+                chancery_auth_keys::key_store_contract!(async {
+                    Arc::new(key_sets($fresh().await.until_the_test_ends(), &[FIRST_KEY]))
+                });
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn a_rewrapped_set_opens_with_the_new_key_alone() {
+                    crate::contracts::a_rewrapped_set_opens_with_the_new_key_alone($fresh().await).await;
+                }
+            }
+
+            mod key_witness {
+                use std::sync::Arc;
+
+                use chancery_store_sql::SqlKeyWitness;
+
+                use crate::support::$fresh;
+
+                chancery_auth_keys::key_set_witness_contract!(async {
+                    Arc::new(SqlKeyWitness::new($fresh().await.until_the_test_ends()))
+                });
+            }
+
             mod sessions {
                 use crate::{contracts::families, support::$fresh};
 
@@ -109,4 +142,28 @@ async fn revocations(fresh: Fresh) -> (Scene, Fresh) {
         tenant: owner.tenant,
     };
     (scene, fresh)
+}
+
+const FIRST_KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const SECOND_KEY: &str = "second:HxwdHh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRo=";
+
+fn key_sets(database: Database, keys: &[&str]) -> SqlKeySets {
+    let keys = SealingKeys::parse(&keys.join(",").into()).unwrap();
+    SqlKeySets::new(database, Arc::new(keys), Arc::new(SystemEntropy))
+}
+
+async fn a_rewrapped_set_opens_with_the_new_key_alone(fresh: Fresh) {
+    let ambient = Ambient::system();
+    let key = || SigningKey::generate_ed25519(&ambient.random()).unwrap();
+    let set = KeySet::first(KeySetName::Api, key(), key(), ambient.now()).unwrap();
+    let stored = key_sets(fresh.database(), &[FIRST_KEY]).save(0, &set).await;
+    assert_eq!(stored.unwrap(), Saved::Stored);
+
+    let new_alone = key_sets(fresh.database(), &[SECOND_KEY]);
+    assert!(new_alone.load(KeySetName::Api).await.is_err());
+    let both = key_sets(fresh.database(), &[SECOND_KEY, FIRST_KEY]);
+    assert_eq!(both.rewrap().await.unwrap(), [KeySetName::Api]);
+    assert_eq!(both.rewrap().await.unwrap(), []);
+    let found = new_alone.load(KeySetName::Api).await.unwrap().unwrap();
+    assert_eq!(found.testimony(), set.testimony());
 }

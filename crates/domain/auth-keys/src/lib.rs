@@ -11,11 +11,13 @@ mod ports;
 mod service;
 mod snapshot;
 mod stored;
+mod witness;
 
 pub use chancery_token_verify::KeySetName;
 pub use error::{KeyChangeRefused, StoredSetError};
 pub use jwks::JwksDocument;
 pub use key::{Key, KeyState};
 pub use key_set::{AdoptedKey, KeyLives, KeySet};
-pub use ports::{KeyStore, Saved};
+pub use ports::{KeySetWitness, KeyStore, Saved, Testimony};
 pub use service::{KeyService, KeySettings, SignedToken};
+pub use witness::WitnessedKeys;

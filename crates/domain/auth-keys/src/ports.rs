@@ -28,3 +28,21 @@ pub enum Saved {
     /// Somebody else changed the set first: load it and decide again.
     Conflict,
 }
+
+/// Remembers the newest version of each set that anybody has used, beside and apart from the set itself.
+#[async_trait]
+pub trait KeySetWitness: Send + Sync {
+    /// Remembers `own` if it is newer than what is remembered, and gives the newest there is.
+    ///
+    /// MUST be one conditional change. MUST keep the first of two of the same version.
+    async fn witness(&self, set: KeySetName, own: &Testimony) -> Result<Testimony, Fault>;
+}
+
+/// A version of a set, and which set of that version it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Testimony {
+    /// The set's version.
+    pub version: u64,
+    /// SHA-256 over the names and states of its keys.
+    pub digest: [u8; 32],
+}

@@ -4,4 +4,5 @@ pub(crate) mod accounts;
 pub(crate) mod agents;
 pub(crate) mod conversations;
 pub(crate) mod events;
+pub(crate) mod keys;
 pub(crate) mod tokens;

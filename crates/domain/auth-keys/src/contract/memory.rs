@@ -1,11 +1,14 @@
 //! A store in memory. For tests alone: keys must survive a restart.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use chancery_ambient::Fault;
 
-use crate::{KeySet, KeySetName, KeyStore, Saved};
+use crate::{KeySet, KeySetName, KeySetWitness, KeyStore, Saved, Testimony};
 
 /// Key sets in memory, each kept in its stored form.
 #[derive(Default)]
@@ -36,5 +39,21 @@ impl KeyStore for MemoryKeyStore {
         let text = set.to_stored().expose_secret().to_owned();
         sets.push((set.name(), set.version(), text));
         Ok(Saved::Stored)
+    }
+}
+
+/// What was witnessed, in memory.
+#[derive(Default)]
+pub struct MemoryWitness(Mutex<HashMap<KeySetName, Testimony>>);
+
+#[async_trait]
+impl KeySetWitness for MemoryWitness {
+    async fn witness(&self, set: KeySetName, own: &Testimony) -> Result<Testimony, Fault> {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = newest.entry(set).or_insert(*own);
+        if kept.version < own.version {
+            *kept = *own;
+        }
+        Ok(*kept)
     }
 }

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "contract")]
+pub mod contract;
+mod key;
+mod ports;
+mod rate;
+mod verdict;
+
+pub use key::GuardKey;
+pub use ports::{Claim, Mark, Quota, ReplayGuard, Tally};
+pub use rate::Rate;
+pub use verdict::{Standing, Take, Verdict};

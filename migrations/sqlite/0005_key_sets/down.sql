@@ -1,0 +1,2 @@
+DROP TABLE key_set_witnesses;
+DROP TABLE key_sets;
