@@ -15,6 +15,7 @@ mod frames;
 mod operations;
 mod person;
 mod proxy;
+mod redis;
 mod server;
 
 pub use database::TestDatabase;
@@ -23,6 +24,7 @@ pub use frames::{Frame, Frames};
 pub use operations::Operation;
 pub use person::{Person, client};
 pub use proxy::Proxy;
+pub use redis::TestRedis;
 pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};
 
 /// `count` different words.

@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use serde_json::Value;
-use system_tests::{Frames, Person, Server, Settings, words};
+use system_tests::{Frames, Person, Server, Settings, TestRedis, words};
 
 /// The text that a stream's deltas add up to.
 fn text_of(events: &[Value]) -> String {
@@ -160,4 +160,43 @@ async fn a_replayed_frame_equals_the_sent_one_and_a_resumed_stream_goes_on_where
         }
         assert_eq!(rest, sent[cut + 1..]);
     }
+}
+
+#[tokio::test]
+async fn with_redis_a_reader_on_another_replica_sees_words_as_they_come_and_a_killed_run_loses_none_of_them()
+{
+    let redis = TestRedis::start().await;
+    let settings = Settings::postgres().await.with_own_clock();
+    let settings = settings
+        .with("OFFLINE_MODEL_WORDS_PER_SECOND", "20")
+        .with("REDIS_URL", redis.url());
+    let (runner, reader) = (settings.start().await, settings.start().await);
+    let person = runner.log_in().await;
+    let mut frames = person
+        .stream("shared", &format!("repeat after me: {}", words(100)))
+        .await;
+    let first = read(&mut frames, 3).await;
+    let run = first[0]["stream_id"]
+        .as_str()
+        .unwrap()
+        .replacen("chat_", "run_", 1);
+    let elsewhere = person.at(&reader.url);
+    let follow = elsewhere.request(reqwest::Method::GET, &format!("/api/v1/runs/{run}/stream"));
+    let mut followed = Frames::of(follow.send().await.unwrap());
+    let seen = text_of(&read(&mut followed, 40).await);
+    assert!(seen.split(' ').count() > 30, "{seen}");
+    runner.kill().await;
+
+    // Its lease runs out; the other replica ends the run with every word that anybody saw.
+    settings.move_clock(20);
+    while let Some(frame) = followed.next().await {
+        if frame.kind() == "error" {
+            assert_eq!(frame.event["error"]["code"], "run_abandoned");
+            break;
+        }
+    }
+    let history = elsewhere.history("shared").await;
+    assert!(history[1].1.starts_with(&seen), "{seen:?} {history:?}");
+    stream_to_its_end(&elsewhere, "shared", "and now?").await;
+    reader.stop().await;
 }

@@ -2,17 +2,18 @@
 
 use std::{error::Error, sync::Arc};
 
-use chancery_accounts::{AccountService, HashPool, PasswordPeppers};
+use chancery_accounts::{AccountService, HashPool, LockoutSettings, LoginGuard, PasswordPeppers};
 use chancery_agents::{
-    FlushPolicy, Model, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
+    FlushPolicy, Model, RunFanOut, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
 };
-use chancery_ambient::{Ambient, TokioTasks};
+use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySetName, KeySettings, KeyStore, WitnessedKeys};
-use chancery_cache_redis::Redis;
+use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisTally};
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
-use chancery_in_process::InProcessFanOut;
+use chancery_guards::Tally;
+use chancery_in_process::{DEFAULT_CAPACITY, InProcessFanOut, InProcessTally};
 use chancery_jose::Algorithm;
 use chancery_key_files::KeyFiles;
 use chancery_model_offline::OfflineModel;
@@ -43,7 +44,7 @@ type Failure = Box<dyn Error>;
 pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
     let tasks = TokioTasks::on(tokio::runtime::Handle::current());
     let database = ready_database(config).await?;
-    let redis = config.storage.redis_url.as_ref().map(Redis::open).transpose()?;
+    let redis = redis(config).await?;
     let outbox = Arc::new(SqlOutbox::new(database.clone()));
     let keys = keys(config, &database, &ambient).await?;
     let tokens = Arc::new(token_service(config, &database, keys.clone(), &ambient)?);
@@ -61,6 +62,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         people,
         tokens.clone(),
         hashes,
+        Arc::new(login_guard(config, redis.as_ref(), &ambient)),
         ambient.clone(),
     ));
     let threads = Arc::new(SqlConversations::new(database.clone()));
@@ -75,7 +77,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let parts = RunParts {
         runs: stored_runs.clone(),
         abandoned: stored_runs,
-        fan_out: Arc::new(InProcessFanOut::default()),
+        fan_out: fan_out(redis.as_ref(), &tasks, &ambient),
         threads: threads.clone(),
         model: model(config, &ambient)?,
         agents: agents.clone(),
@@ -107,6 +109,50 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         tasks,
         ambient,
     })
+}
+
+/// Redis, where it is set. One that would throw keys away is refused; one that cannot be reached is waited for: what it
+/// holds may be lost.
+async fn redis(config: &Config) -> Result<Option<Redis>, Failure> {
+    let Some(url) = &config.storage.redis_url else {
+        return Ok(None);
+    };
+    let redis = Redis::open(url)?;
+    match redis.check_policy().await {
+        Ok(()) => {}
+        Err(PolicyError::Fault(fault)) => {
+            tracing::warn!(source = cause_of(&fault), "Redis does not answer yet: {fault}");
+        }
+        Err(refused) => return Err(refused.into()),
+    }
+    Ok(Some(redis))
+}
+
+/// Who tries passwords is counted for all replicas, or in this process when there is no Redis.
+fn login_guard(config: &Config, redis: Option<&Redis>, ambient: &Ambient) -> LoginGuard {
+    let tally: Arc<dyn Tally> = match redis {
+        Some(redis) => Arc::new(RedisTally::new(redis.clone())),
+        None => Arc::new(InProcessTally::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
+    };
+    let auth = &config.auth;
+    let settings = LockoutSettings {
+        per_account: auth.lockout_threshold,
+        account_window: auth.lockout_window,
+        per_network: auth.ip_lockout_threshold,
+        network_window: auth.ip_lockout_window,
+    };
+    LoginGuard::new(tally, &auth.password_pepper, settings)
+}
+
+fn fan_out(redis: Option<&Redis>, tasks: &TokioTasks, ambient: &Ambient) -> Arc<dyn RunFanOut> {
+    match redis {
+        Some(redis) => Arc::new(RedisFanOut::new(
+            redis.clone(),
+            ambient.clock.clone(),
+            Arc::new(tasks.clone()),
+        )),
+        None => Arc::new(InProcessFanOut::default()),
+    }
 }
 
 /// The tokens of a server that may be running elsewhere, for an operator's command.

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, process::ExitCode, time::Duration};
 
 use chancery_ambient::{Ambient, Fault, within};
-use chancery_cache_redis::Redis;
+use chancery_cache_redis::{PolicyError, Redis};
 use chancery_store_sql::Migrator;
 
 use crate::{
@@ -60,10 +60,12 @@ pub(crate) async fn run(config: &Config) -> ExitCode {
         let ping = async {
             let redis =
                 Redis::open(url).map_err(|fault| explain(&fault, "set REDIS_URL to redis://host:port/db"))?;
-            redis
-                .ping()
-                .await
-                .map_err(|fault| explain(&fault, "start Redis, or correct REDIS_URL"))
+            redis.check_policy().await.map_err(|error| match error {
+                PolicyError::Fault(fault) => explain(&fault, "start Redis, or correct REDIS_URL"),
+                refused @ (PolicyError::Evicts { .. } | PolicyError::Untold) => {
+                    trouble(&refused.to_string(), "set maxmemory-policy to noeviction")
+                }
+            })
         };
         note("redis", Box::pin(bounded(&ambient, "redis", ping)).await);
     }

@@ -6,7 +6,13 @@ use chancery_ambient::Ambient;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{adapters, config::Config, first_owner, http, serve_lock::ServeLock, workers};
+use crate::{
+    adapters,
+    config::{Config, KeyStorage},
+    first_owner, http,
+    serve_lock::ServeLock,
+    workers,
+};
 
 /// Serves until SIGTERM or SIGINT. Then no new connection is taken, live runs may end within the grace period, what is
 /// left of them is ended as failed with its text kept, and the process ends.
@@ -60,11 +66,16 @@ pub(crate) async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn warn_of_what_replicas_do_not_share(config: &Config) {
-    if config.storage.postgres {
+    if !config.storage.postgres {
+        return;
+    }
+    if matches!(config.storage.keys, KeyStorage::Files(_)) {
+        tracing::warn!("signing keys are in files: replicas over this Postgres need the same DATA_DIR");
+    }
+    if config.storage.redis_url.is_none() {
         tracing::warn!(
-            "replicas over this Postgres share tokens, people, conversations and runs; not yet shared are keys (a file \
-             under DATA_DIR), live events of runs (a reader on another replica sees them up to a second later) and login \
-             limits"
+            "without REDIS_URL replicas do not share counts of failed logins, and a reader on another replica sees the \
+             events of a run up to a second later"
         );
     }
 }

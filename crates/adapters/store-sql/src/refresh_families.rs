@@ -1,13 +1,14 @@
 //! Refresh families: one row a login.
 
 use async_trait::async_trait;
+use chancery_access::Subject;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{SessionId, TenantId};
 use chancery_tokens::{
     Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, Rotation, SealedToken, TokenMac,
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 use diesel_async::RunQueryDsl;
 
 use crate::{
@@ -58,6 +59,16 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
             .await
             .optional())?;
         found.map(Family::try_from).transpose()
+    }
+
+    #[tracing::instrument(name = "store_sql.has_device", skip_all)]
+    async fn has_device(&self, subject: &Subject, digest: &[u8; 32]) -> Result<bool, Fault> {
+        let theirs = refresh_families::table
+            .filter(refresh_families::subject.eq(subject.to_string()))
+            .filter(refresh_families::binding_digest.eq(digest.to_vec()));
+        read!(self.0, |conn| diesel::select(exists(theirs))
+            .get_result(conn)
+            .await)
     }
 
     #[tracing::instrument(name = "store_sql.rotate_family", skip_all, fields(%sid))]

@@ -1,5 +1,7 @@
 //! Why people were refused, one enum a use case.
 
+use std::time::Duration;
+
 use chancery_access::Denied;
 use chancery_ambient::Fault;
 use chancery_ids::TenantId;
@@ -8,7 +10,7 @@ use chancery_tokens::TokensError;
 use crate::{EmailError, HashRefused, WeakPassword};
 
 /// Why nobody was logged in. Until the password is known to be right there are only [`Self::InvalidCredentials`],
-/// [`Self::Busy`] and [`Self::Fault`], whoever is asked for.
+/// [`Self::TooManyFailures`], [`Self::Busy`] and [`Self::Fault`], whoever is asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginRefused {
     /// The address, the password, or that the person belongs to the tenant asked for. Which, is not told.
@@ -29,6 +31,12 @@ pub enum LoginRefused {
     /// The password is right; the tenant is stopped for now.
     #[error("this tenant is suspended")]
     TenantSuspended,
+    /// Too many logins failed from where this one comes from, whoever they were for.
+    #[error("too many logins failed from here")]
+    TooManyFailures {
+        /// When to try again, at most.
+        retry_after: Duration,
+    },
     /// Too many passwords are being checked: try again after [`crate::HashPool::RETRY_AFTER`].
     #[error("too many passwords are being checked")]
     Busy,

@@ -12,9 +12,9 @@ use chancery_tokens::contract::{Bench, MemoryFamilies};
 use secrecy::SecretString;
 
 use crate::{
-    AccountService, EmailAddress, Familiarity, HashPool, LoggedIn, LoginRefused, LoginRequest, Membership,
-    PasswordHash, PasswordPeppers, TenantState, UserState,
-    twin::{Person, Twin},
+    AccountService, EmailAddress, Familiarity, HashPool, LoggedIn, LoginGuard, LoginRefused, LoginRequest,
+    Membership, PasswordHash, PasswordPeppers, TenantState, UserState,
+    twin::{MemoryTally, Person, Twin, lockout},
 };
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -31,7 +31,16 @@ impl Fixture {
         let (store, ambient) = (Arc::new(Twin::default()), Ambient::system());
         let sessions = Bench::over(Arc::new(MemoryFamilies::default()), ambient.new_id()).await;
         let tokens = sessions.tokens.clone();
-        let service = AccountService::new(store.clone(), store.clone(), tokens, pool(), ambient.clone());
+        let tally = Arc::new(MemoryTally::default());
+        let guard = LoginGuard::new(tally, &"secret".into(), lockout(5, 50));
+        let service = AccountService::new(
+            store.clone(),
+            store.clone(),
+            tokens,
+            pool(),
+            Arc::new(guard),
+            ambient.clone(),
+        );
         Self {
             store,
             service,
@@ -116,6 +125,7 @@ impl Fixture {
             password,
             tenant,
             device: None,
+            from: None,
         };
         self.service.log_in(request).await
     }

@@ -1,5 +1,8 @@
 //! Logging in with a password.
 
+use std::net::IpAddr;
+
+use chancery_access::Subject;
 use chancery_ids::TenantId;
 use chancery_tokens::SessionGrant;
 use secrecy::SecretString;
@@ -20,6 +23,8 @@ pub struct LoginRequest<'a> {
     pub tenant: Option<TenantId>,
     /// A name of the client's own for its device. The session is bound to it: only who sends it can refresh.
     pub device: Option<String>,
+    /// Where the request comes from, past trusted proxies.
+    pub from: Option<IpAddr>,
 }
 
 /// `client_id` of sessions that began with a password (RFC 9068 section 2.2 demands one).
@@ -29,22 +34,34 @@ impl AccountService {
     /// Checks the password and begins a session.
     ///
     /// Whatever the address, exactly one password is hashed and compared, so that neither the answer nor the time it takes
-    /// tells who has an account. What else may be wrong is told to those alone who know the password.
+    /// tells who has an account, or that one is locked. What else may be wrong is told to those alone who know the password.
+    ///
+    /// After too many tries a password is looked at no more, except for a device that has logged in before: strangers lock
+    /// each other out, never the owner.
     #[tracing::instrument(name = "accounts.log_in", skip_all)]
     pub async fn log_in(&self, request: LoginRequest<'_>) -> Result<LoggedIn, LoginRefused> {
+        if let Some(retry_after) = self.guard.network_wait(request.from).await {
+            return Err(LoginRefused::TooManyFailures { retry_after });
+        }
         let login = match EmailAddress::parse(request.email) {
             Ok(email) => self.system.find_login(&email).await?,
             Err(_) => None,
         };
+        let familiarity = self
+            .familiarity(login.as_ref(), request.device.as_deref())
+            .await?;
+        let locked = familiarity == Familiarity::Stranger && !self.guard.may_try(request.email).await;
         let stored = login.as_ref().and_then(|login| login.password.clone());
-        // No store remembers devices yet, so everybody waits as a stranger.
+        let stored = stored.filter(|_| !locked);
         let verdict = self
             .passwords
-            .verify(request.password.clone(), stored.clone(), Familiarity::Stranger)
+            .verify(request.password.clone(), stored.clone(), familiarity)
             .await?;
         let (Verdict::Right { renew }, Some(login)) = (verdict, login) else {
+            self.guard.note_failure(request.from).await;
             return Err(LoginRefused::InvalidCredentials);
         };
+        self.guard.note_success(request.email).await;
 
         check_person(login.state)?;
         let tenant = choose_tenant(&login, request.tenant)?;
@@ -66,6 +83,23 @@ impl AccountService {
         };
         let pair = self.tokens.begin_session(grant, Vec::new()).await?;
         Ok(member.logged_in(pair))
+    }
+
+    /// A device is known by the id that it sent when it logged in before.
+    async fn familiarity(
+        &self,
+        login: Option<&Login>,
+        device: Option<&str>,
+    ) -> Result<Familiarity, LoginRefused> {
+        let (Some(login), Some(device)) = (login, device) else {
+            return Ok(Familiarity::Stranger);
+        };
+        let subject = Subject::Person(login.user);
+        Ok(if self.tokens.knows_device(&subject, device).await? {
+            Familiarity::Familiar
+        } else {
+            Familiarity::Stranger
+        })
     }
 
     /// Stores the password's hash anew with today's parameters. A failure costs nothing but another try at the next login.

@@ -8,7 +8,7 @@ use chancery_ids::{TenantId, UserId};
 use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
 use secrecy::SecretString;
 
-use crate::{AccountSystemStore, HashPool, MeRefused, Member, MemberStore};
+use crate::{AccountSystemStore, HashPool, LoginGuard, MeRefused, Member, MemberStore};
 
 /// Logs people in and keeps their sessions going.
 pub struct AccountService {
@@ -16,6 +16,7 @@ pub struct AccountService {
     pub(crate) members: Arc<dyn MemberStore>,
     pub(crate) tokens: Arc<TokenService>,
     pub(crate) passwords: Arc<HashPool>,
+    pub(crate) guard: Arc<LoginGuard>,
     pub(crate) ambient: Ambient,
 }
 
@@ -49,6 +50,7 @@ impl AccountService {
         members: Arc<dyn MemberStore>,
         tokens: Arc<TokenService>,
         passwords: Arc<HashPool>,
+        guard: Arc<LoginGuard>,
         ambient: Ambient,
     ) -> Self {
         Self {
@@ -56,6 +58,7 @@ impl AccountService {
             members,
             tokens,
             passwords,
+            guard,
             ambient,
         }
     }

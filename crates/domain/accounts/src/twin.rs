@@ -1,6 +1,7 @@
 //! Stores in memory for this crate's tests.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,11 +10,12 @@ use async_trait::async_trait;
 use chancery_access::TenantRole;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, OutboxStore};
+use chancery_guards::{GuardKey, Tally};
 use chancery_ids::{EventId, TenantId, UserId};
 
 use crate::{
-    AccountSystemStore, EmailAddress, FirstOwner, Login, Member, MemberStore, Membership, PasswordHash,
-    TenantState, UserState, contract::Harness,
+    AccountSystemStore, EmailAddress, FirstOwner, LockoutSettings, Login, Member, MemberStore, Membership,
+    PasswordHash, TenantState, UserState, contract::Harness,
 };
 
 /// People, tenants and the outbox.
@@ -162,4 +164,43 @@ mod tests {
 
     crate::account_system_store_contract!(async { harness() });
     crate::member_store_contract!(async { harness() });
+}
+
+/// Counts without an end of their lives.
+#[derive(Default)]
+pub(crate) struct MemoryTally(Mutex<HashMap<String, u64>>);
+
+impl MemoryTally {
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Tally for MemoryTally {
+    async fn count(&self, key: &GuardKey, _: Duration) -> Result<u64, Fault> {
+        let mut counts = self.counts();
+        let count = counts.entry(key.as_str().to_owned()).or_default();
+        *count += 1;
+        Ok(*count)
+    }
+
+    async fn read(&self, key: &GuardKey) -> Result<u64, Fault> {
+        Ok(self.counts().get(key.as_str()).copied().unwrap_or_default())
+    }
+
+    async fn clear(&self, key: &GuardKey) -> Result<(), Fault> {
+        self.counts().remove(key.as_str());
+        Ok(())
+    }
+}
+
+/// Thresholds, over an hour each.
+pub(crate) const fn lockout(per_account: u64, per_network: u64) -> LockoutSettings {
+    LockoutSettings {
+        per_account,
+        account_window: Duration::from_hours(1),
+        per_network,
+        network_window: Duration::from_hours(1),
+    }
 }

@@ -1,6 +1,7 @@
 //! What refresh families ask of storage.
 
 use async_trait::async_trait;
+use chancery_access::Subject;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::SessionId;
@@ -18,6 +19,9 @@ pub trait RefreshFamilySystemStore: Send + Sync {
 
     /// The family as it stands, ended ones too.
     async fn find(&self, sid: SessionId) -> Result<Option<Family>, Fault>;
+
+    /// Whether the subject has begun a family that is bound to the device of this digest, ended ones too.
+    async fn has_device(&self, subject: &Subject, digest: &[u8; 32]) -> Result<bool, Fault>;
 
     /// Replaces the current token: `… SET generation + 1, previous = current, current = new, sealed = new, rotated_at = now
     /// WHERE sid AND current = rotation.replaces AND revoked_at IS NULL`.

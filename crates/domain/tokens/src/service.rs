@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_access::Scopes;
+use chancery_access::{Scopes, Subject};
 use chancery_ambient::{Ambient, Fault, Timestamp};
 use chancery_auth_keys::{KeyService, SignedToken};
 use chancery_events::{Event, EventKind, OutboxStore};
@@ -148,6 +148,12 @@ impl TokenService {
         );
         self.families.begin(&family, &events).await?;
         Ok(self.pair(&family, first.token, &grant.authority, now)?)
+    }
+
+    /// Whether the subject has logged in before from the device of this name, which proves no more than that somebody knows
+    /// the name. Devices should draw a long one.
+    pub async fn knows_device(&self, subject: &Subject, device: &str) -> Result<bool, Fault> {
+        self.families.has_device(subject, &hash_device(device)).await
     }
 
     /// A pair of an access token made now and a refresh token made before.

@@ -37,6 +37,14 @@ pub(crate) struct Auth {
     pub refresh_pepper: SecretString,
     /// `AUTH_PASSWORD_PEPPER`, likewise.
     pub password_pepper: SecretString,
+    /// `AUTH_LOCKOUT_THRESHOLD`: tries for one address by devices that never logged in; 0 for no end.
+    pub lockout_threshold: u64,
+    /// `AUTH_LOCKOUT_WINDOW_MINUTES`.
+    pub lockout_window: Duration,
+    /// `AUTH_IP_LOCKOUT_THRESHOLD`: failures from one /24 or /64; 0 for no end.
+    pub ip_lockout_threshold: u64,
+    /// `AUTH_IP_LOCKOUT_WINDOW_MINUTES`.
+    pub ip_lockout_window: Duration,
     /// The first owner, when settings name one.
     pub bootstrap: Option<Bootstrap>,
 }
@@ -76,6 +84,10 @@ impl Auth {
                 jwks_cache,
                 1..=86_400,
             )),
+            lockout_threshold: source.number("AUTH_LOCKOUT_THRESHOLD", 5, 0..=1_000_000),
+            lockout_window: minutes(source.number("AUTH_LOCKOUT_WINDOW_MINUTES", 60, 1..=1440)),
+            ip_lockout_threshold: source.number("AUTH_IP_LOCKOUT_THRESHOLD", 50, 0..=1_000_000),
+            ip_lockout_window: minutes(source.number("AUTH_IP_LOCKOUT_WINDOW_MINUTES", 10, 1..=1440)),
             exact_algorithm_name: exact_algorithm_name(source),
             refresh_pepper: refresh_pepper?,
             password_pepper: password_pepper?,

@@ -6,7 +6,7 @@ mod traceparent;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{
-    Error,
+    Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HOST, HeaderName, HeaderValue},
@@ -14,6 +14,7 @@ use actix_web::{
     web::Data,
 };
 use chancery_ambient::Ambient;
+use chancery_api::ClientAddress;
 use chancery_ids::TokenId;
 use ipnet::IpNet;
 use tracing::Instrument;
@@ -92,6 +93,7 @@ fn span_of(request: &ServiceRequest, edge: &Edge, correlation: &str) -> tracing:
         .map(|value| value.to_str().unwrap_or(""))
         .collect();
     let client = client_ip(peer, forwarded.into_iter(), &edge.trusted_proxies);
+    request.extensions_mut().insert(ClientAddress(client));
     tracing::info_span!(
         "http",
         correlation_id = correlation,

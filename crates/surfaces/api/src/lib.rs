@@ -4,6 +4,7 @@ mod agents;
 mod auth;
 mod body;
 mod caller;
+mod client;
 mod conversations;
 mod envelope;
 mod params;
@@ -15,5 +16,6 @@ mod sse;
 mod state;
 mod tools;
 
+pub use client::ClientAddress;
 pub use routes::{configure, describe, security};
 pub use state::Api;

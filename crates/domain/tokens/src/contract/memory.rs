@@ -7,12 +7,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chancery_access::Subject;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, OutboxStore};
 use chancery_ids::{EventId, SessionId};
 
 use crate::{
-    EndReason, Family, FeedMark, RefreshFamilySystemStore, Revocation, RevocationOrder,
+    Binding, EndReason, Family, FeedMark, RefreshFamilySystemStore, Revocation, RevocationOrder,
     RevocationSystemStore, Revoked, Rotation, TokenMarks, Whose,
 };
 
@@ -119,6 +120,12 @@ impl RefreshFamilySystemStore for MemoryFamilies {
 
     async fn find(&self, sid: SessionId) -> Result<Option<Family>, Fault> {
         Ok(self.families().get(&sid).cloned())
+    }
+
+    async fn has_device(&self, subject: &Subject, digest: &[u8; 32]) -> Result<bool, Fault> {
+        let bound = Binding::Device(*digest);
+        let is_theirs = |family: &Family| family.subject == *subject && family.binding == bound;
+        Ok(self.families().values().any(is_theirs))
     }
 
     async fn rotate(&self, sid: SessionId, rotation: &Rotation) -> Result<bool, Fault> {

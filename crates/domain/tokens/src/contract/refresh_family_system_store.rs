@@ -185,6 +185,18 @@ pub async fn an_ended_family_keeps_its_first_end_and_rotates_no_more(store: Stor
     );
 }
 
+/// A device is known to whom it logged in, as long as the row stands, and to nobody else.
+pub async fn a_device_is_known_to_who_logged_in_with_it(store: Store, tenant: TenantId) {
+    let (mine, other) = (family(tenant), family(tenant));
+    store.begin(&mine, &[]).await.unwrap();
+    assert!(store.has_device(&mine.subject, &[7; 32]).await.unwrap());
+    assert!(!store.has_device(&mine.subject, &[8; 32]).await.unwrap());
+    assert!(!store.has_device(&other.subject, &[7; 32]).await.unwrap());
+    let end = end_of(&mine, mine.created_at);
+    assert!(store.end(mine.sid, EndReason::Logout, &end, &[]).await.unwrap());
+    assert!(store.has_device(&mine.subject, &[7; 32]).await.unwrap());
+}
+
 /// Ending what is not there ends nothing.
 pub async fn an_unknown_family_has_no_end(store: Store, tenant: TenantId) {
     let unknown = family(tenant);
@@ -207,7 +219,8 @@ macro_rules! refresh_family_system_store_contract {
         $crate::refresh_family_system_store_contract!(@tests $fresh,
             a_family_is_found_as_it_was_begun, beginning_again_changes_nothing, a_rotation_keeps_the_token_it_replaced,
             a_replaced_token_rotates_nothing, of_many_rotations_at_once_exactly_one_happens,
-            an_ended_family_keeps_its_first_end_and_rotates_no_more, an_unknown_family_has_no_end);
+            an_ended_family_keeps_its_first_end_and_rotates_no_more, a_device_is_known_to_who_logged_in_with_it,
+            an_unknown_family_has_no_end);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]

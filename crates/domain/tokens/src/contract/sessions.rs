@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chancery_access::{Principal, Proof, Scopes};
+use chancery_access::{Principal, Proof, Scopes, Subject};
 use chancery_ambient::{Ambient, Fault};
 use chancery_events::{Event, EventKind};
 use chancery_ids::{SessionId, TenantId};
@@ -334,6 +334,10 @@ impl<E: Fn(&mut Family) + Send + Sync> RefreshFamilySystemStore for Edited<E> {
             (self.edit)(family);
         }
         Ok(found)
+    }
+
+    async fn has_device(&self, subject: &Subject, digest: &[u8; 32]) -> Result<bool, Fault> {
+        self.store.has_device(subject, digest).await
     }
 
     async fn rotate(&self, sid: SessionId, rotation: &Rotation) -> Result<bool, Fault> {

@@ -10,8 +10,9 @@ use chancery_accounts::{LoggedIn, LoginRequest};
 use crate::{
     body::Body,
     caller::Caller,
+    client::CameFrom,
     envelope::SuccessResponse,
-    problem::{Failure, Private, WithBody},
+    problem::{Failure, Limited, Private, WithBody},
     state::{Api, run},
 };
 use me::MeAnswer;
@@ -23,10 +24,19 @@ use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
 #[utoipa::path(
     tag = "auth",
     request_body = LoginBody,
-    responses(Private, (status = 200, description = "A pair of tokens", body = TokenAnswer), WithBody),
+    responses(
+        Private,
+        (status = 200, description = "A pair of tokens", body = TokenAnswer),
+        WithBody,
+        Limited,
+    ),
 )]
 #[post("/auth/token")]
-pub(crate) async fn log_in(api: Data<Api>, login: Body<LoginBody>) -> Result<HttpResponse, Failure> {
+pub(crate) async fn log_in(
+    api: Data<Api>,
+    from: CameFrom,
+    login: Body<LoginBody>,
+) -> Result<HttpResponse, Failure> {
     let login = login.0;
     let logged_in = run(&api, |api| async move {
         let request = LoginRequest {
@@ -34,6 +44,7 @@ pub(crate) async fn log_in(api: Data<Api>, login: Body<LoginBody>) -> Result<Htt
             password: login.password,
             tenant: login.tenant,
             device: login.device,
+            from: from.0,
         };
         api.accounts.log_in(request).await
     });

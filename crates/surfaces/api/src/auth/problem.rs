@@ -25,6 +25,12 @@ impl From<LoginRefused> for Failure {
             )
             .with_details(json!({"tenants": tenants})),
             LoginRefused::TenantSuspended => tenant_suspended(),
+            LoginRefused::TooManyFailures { retry_after } => Self::coded(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_failures",
+                "Too many logins failed from your network. Try again later.",
+            )
+            .retry_after(retry_after),
             LoginRefused::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many people are logging in at the moment.",

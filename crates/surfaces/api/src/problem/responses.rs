@@ -53,6 +53,15 @@ impl IntoResponses for Named {
     }
 }
 
+/// Of every route that refuses whoever asks too often.
+pub(crate) struct Limited;
+
+impl IntoResponses for Limited {
+    fn responses() -> Responses {
+        problems([(429, "Too many requests; see Retry-After.")])
+    }
+}
+
 /// Of every list with a query string.
 pub(crate) struct Listed;
 
