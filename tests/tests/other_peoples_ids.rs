@@ -58,6 +58,7 @@ struct Ids {
     /// A conversation that the owner named, and one that the server did.
     conversations: [String; 2],
     run: String,
+    session: String,
 }
 
 impl Ids {
@@ -74,6 +75,7 @@ impl Ids {
                 .map(|id| (id.as_str(), nobodys(id)))
                 .collect(),
             "run_id" => vec![(self.run.as_str(), nobodys(&self.run))],
+            "session_id" => vec![(self.session.as_str(), nobodys(&self.session))],
             // Agents are the same for everybody.
             "agent_name" => Vec::new(),
             other => panic!("whose is {{{other}}}? Say it here"),
@@ -82,6 +84,7 @@ impl Ids {
 }
 
 async fn owners_things(owner: &Person) -> Ids {
+    let me = owner.get("/api/v1/auth/me").await;
     let named = owner.chat("theirs-1234", "the magic word is xylophone").await;
     let unnamed = owner
         .post("/api/v1/chat", &json!({"message": "another xylophone"}))
@@ -93,6 +96,7 @@ async fn owners_things(owner: &Person) -> Ids {
             unnamed["conversation_id"].as_str().unwrap().to_owned(),
         ],
         run: named["metadata"]["run_id"].as_str().unwrap().to_owned(),
+        session: me["data"]["session_id"].as_str().unwrap().to_owned(),
     }
 }
 

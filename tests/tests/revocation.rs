@@ -92,6 +92,50 @@ async fn logging_out_ends_the_access_token_too() {
 }
 
 #[tokio::test]
+async fn people_see_where_they_are_logged_in_and_end_one_session_or_all() {
+    let settings = Settings::sqlite();
+    let server = settings.start().await;
+    let (email, password) = server.first_login();
+    let mut people = Vec::new();
+    for _ in 0..3 {
+        people.push(Person::log_in(&server.url, &email, &password).await);
+    }
+    let listed = people[0].get("/api/v1/auth/sessions?limit=2").await;
+    assert_eq!((&listed["total"], &listed["limit"]), (&json!(3), &json!(2)));
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 2);
+    let rest = people[0].get("/api/v1/auth/sessions?offset=2").await;
+    let own = claims(&people[0]).await["sid"].clone();
+    let current = rest["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["current"] == true);
+    assert_eq!(current.unwrap()["id"], own);
+
+    let path = format!(
+        "/api/v1/auth/sessions/{}",
+        claims(&people[1]).await["sid"].as_str().unwrap()
+    );
+    for revoked in [true, false] {
+        let request = people[0].request(Method::DELETE, &path);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["data"]["revoked"], revoked, "{answer}");
+    }
+    refused_after(&people[1], Instant::now()).await;
+    assert_eq!(people[0].get("/api/v1/auth/sessions").await["total"], 2);
+    let past = people[0].get("/api/v1/auth/sessions?include_revoked=true").await;
+    assert_eq!(past["total"], 3);
+
+    let answer = people[0].post("/api/v1/auth/logout/all", &json!({})).await;
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(answer["data"]["revoked"], 2, "{answer}");
+    for person in [&people[0], &people[2]] {
+        refused_after(person, Instant::now()).await;
+        assert_eq!(refresh_status(&server, person).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
 async fn two_replicas_refuse_within_the_bound_and_one_started_afterwards_at_once() {
     let settings = Settings::postgres().await;
     let (one, other) = (settings.start().await, settings.start().await);

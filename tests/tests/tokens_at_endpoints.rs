@@ -44,6 +44,9 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("POST /api/v1/auth/token", Takes::None),
         ("POST /api/v1/auth/refresh", Takes::Refresh),
         ("POST /api/v1/auth/logout", Takes::Both),
+        ("POST /api/v1/auth/logout/all", read),
+        ("GET /api/v1/auth/sessions", read),
+        ("DELETE /api/v1/auth/sessions/{session_id}", read),
         ("POST /api/v1/chat", Takes::Access(Sends::Chat)),
         ("POST /api/v1/chat/stream", Takes::Access(Sends::Chat)),
         ("GET /api/v1/conversations", read),
@@ -65,6 +68,8 @@ struct Scene {
     email: String,
     password: String,
     run: String,
+    /// A session to end.
+    session: String,
 }
 
 impl Scene {
@@ -80,6 +85,7 @@ impl Scene {
                 "agent_name" => "triage",
                 "conversation_id" => "kept",
                 "run_id" => &self.run,
+                "session_id" => &self.session,
                 other => panic!("no value for {{{other}}}"),
             };
             path = path.replace(&format!("{{{parameter}}}"), value);
@@ -139,12 +145,15 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     let server = settings.start().await;
     let owner = Person::log_in(&server.url, &email, &password).await;
     let kept = owner.chat("kept", "hello").await;
+    let other = Person::log_in(&server.url, &email, &password).await;
+    let other = other.get("/api/v1/auth/me").await;
     let scene = Scene {
         url: server.url.clone(),
         client: client(),
         email,
         password,
         run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
+        session: other["data"]["session_id"].as_str().unwrap().to_owned(),
     };
     // What a forgery is a copy of passes; so each is refused for its one fault.
     owner
@@ -156,7 +165,10 @@ async fn only_the_right_token_passes_at_every_endpoint() {
 
     let mut rows = rows();
     let mut cells = 0;
-    for operation in Operation::all(&server.url).await {
+    let mut operations = Operation::all(&server.url).await;
+    // It ends the session that the forgeries are copies of.
+    operations.sort_by_key(|operation| operation.path.ends_with("/logout/all"));
+    for operation in operations {
         let name = operation.name();
         let takes = rows
             .remove(name.as_str())
@@ -197,7 +209,7 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     println!("{cells} cells of tokens and endpoints");
 
     // Every forgery is behind us: the session and what it made are as they were.
-    assert_eq!(owner.history("kept").await.len(), 2);
+    assert_eq!(scene.fresh().await.history("kept").await.len(), 2);
 }
 
 /// Every forgery of the kind, and the genuine token of the other one.
@@ -233,7 +245,7 @@ async fn refuses(
     }
     // Deleting comes with a conversation of its own, for the others need theirs.
     let person = scene.fresh().await;
-    if operation.method == reqwest::Method::DELETE {
+    if operation.parameters == ["conversation_id"] && operation.method == reqwest::Method::DELETE {
         person.chat("spare", "hello").await;
         let spare = Operation {
             path: operation.path.replace("{conversation_id}", "spare"),

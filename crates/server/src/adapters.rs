@@ -168,8 +168,10 @@ fn token_service(
     keys: Arc<KeyService>,
     ambient: &Ambient,
 ) -> Result<TokenService, Failure> {
+    let families = Arc::new(SqlRefreshFamilies::new(database.clone()));
     Ok(TokenService::new(
-        Arc::new(SqlRefreshFamilies::new(database.clone())),
+        families.clone(),
+        families,
         Arc::new(SqlRevocations::new(database.clone())),
         Arc::new(SqlOutbox::new(database.clone())),
         keys,

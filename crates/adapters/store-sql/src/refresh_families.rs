@@ -6,9 +6,10 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{SessionId, TenantId};
 use chancery_tokens::{
-    Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, Rotation, SealedToken, TokenMac,
+    Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, Rotation, SealedToken, SessionStore,
+    TokenMac,
 };
-use diesel::{dsl::exists, prelude::*};
+use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
 use crate::{
@@ -121,6 +122,34 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
             }
             Ok(ended == 1)
         })
+    }
+}
+
+#[async_trait]
+impl SessionStore for SqlRefreshFamilies {
+    #[tracing::instrument(name = "store_sql.list_sessions", skip_all, fields(%tenant))]
+    async fn list_sessions(
+        &self,
+        tenant: TenantId,
+        subject: &Subject,
+        past: bool,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Family>, Fault> {
+        let live = refresh_families::ended_at
+            .is_null()
+            .and(refresh_families::expires_at.gt(Stored(now)));
+        let theirs = refresh_families::table
+            .filter(refresh_families::tenant_id.eq(Stored(tenant)))
+            .filter(refresh_families::subject.eq(subject.to_string()))
+            .filter(live.or(past.into_sql::<Bool>()))
+            .order((refresh_families::created_at.desc(), refresh_families::sid.desc()))
+            .limit(limit.into());
+        let rows = read!(self.0, |conn| theirs
+            .select(FamilyRow::as_select())
+            .load(conn)
+            .await)?;
+        rows.into_iter().map(Family::try_from).collect()
     }
 }
 

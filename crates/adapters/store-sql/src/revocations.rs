@@ -6,7 +6,8 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::RevocationId;
 use chancery_tokens::{
-    EndReason, FeedMark, Revocation, RevocationOrder, RevocationSystemStore, Revoked, TokenMarks, Whose,
+    EndReason, FeedMark, Raised, Revocation, RevocationOrder, RevocationSystemStore, Revoked, TokenMarks,
+    Whose,
 };
 use diesel::{dsl::max, prelude::*, sql_types::BigInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -59,7 +60,7 @@ impl RevocationSystemStore for SqlRevocations {
         whose: &Whose,
         order: RevocationOrder,
         events: &[Event],
-    ) -> Result<Option<u64>, Fault> {
+    ) -> Result<Option<Raised>, Fault> {
         let whose = whose.clone();
         let raised = transaction!(self.0, |conn| {
             let epoch: Option<i64> = match &whose {
@@ -85,7 +86,7 @@ impl RevocationSystemStore for SqlRevocations {
                 refresh_families::ended_at.eq(Stored(order.at)),
                 refresh_families::end_reason.eq(name_of(EndReason::Revoked)),
             );
-            match &whose {
+            let sessions = match &whose {
                 Whose::Subject(subject) => {
                     let theirs = live.filter(refresh_families::subject.eq(subject.to_string()));
                     diesel::update(theirs).set(end).execute(conn).await?
@@ -98,9 +99,15 @@ impl RevocationSystemStore for SqlRevocations {
             conn.add_revocation(RevocationRow::raised(&whose, order, epoch))
                 .await?;
             conn.announce(events).await?;
-            Ok(Some(epoch))
+            Ok(Some((epoch, sessions)))
         })?;
-        raised.map(codec::count).transpose()
+        let Some((epoch, sessions)) = raised else {
+            return Ok(None);
+        };
+        Ok(Some(Raised {
+            epoch: codec::count(epoch)?,
+            sessions: u64::try_from(sessions).map_err(Fault::corrupt)?,
+        }))
     }
 
     #[tracing::instrument(name = "store_sql.revoke_signed_by", skip_all)]

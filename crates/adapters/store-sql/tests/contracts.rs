@@ -10,7 +10,10 @@ use chancery_ids::TenantId;
 use chancery_jose::SigningKey;
 use chancery_sealing::SealingKeys;
 use chancery_store_sql::{Database, SqlAccounts, SqlKeySets, SqlOutbox, SqlRefreshFamilies, SqlRevocations};
-use chancery_tokens::{RefreshFamilySystemStore, contract::revocation_system_store::Scene};
+use chancery_tokens::{
+    RefreshFamilySystemStore,
+    contract::{revocation_system_store::Scene, session_store},
+};
 
 use crate::support::Fresh;
 
@@ -56,6 +59,12 @@ macro_rules! contracts {
                 use crate::{contracts::families, support::$fresh};
 
                 chancery_tokens::refresh_family_system_store_contract!(async { families($fresh().await) });
+            }
+
+            mod own_sessions {
+                use crate::{contracts::own_sessions, support::$fresh};
+
+                chancery_tokens::session_store_contract!(async { own_sessions($fresh().await) });
             }
 
             mod revocations {
@@ -120,6 +129,15 @@ fn accounts(database: Database) -> Harness {
 fn families(fresh: Fresh) -> (Arc<dyn RefreshFamilySystemStore>, TenantId, Fresh) {
     let families = Arc::new(SqlRefreshFamilies::new(fresh.database()));
     (families, Ambient::system().new_id(), fresh)
+}
+
+fn own_sessions(fresh: Fresh) -> (session_store::Scene, Fresh) {
+    let families = Arc::new(SqlRefreshFamilies::new(fresh.database()));
+    let scene = session_store::Scene {
+        store: families.clone(),
+        families,
+    };
+    (scene, fresh)
 }
 
 async fn revocations(fresh: Fresh) -> (Scene, Fresh) {

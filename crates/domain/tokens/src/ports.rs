@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chancery_access::Subject;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
-use chancery_ids::SessionId;
+use chancery_ids::{SessionId, TenantId};
 
 use crate::{Family, Revocation, RevocationOrder, Rotation, TokenMarks, Whose};
 
@@ -52,7 +52,7 @@ pub trait RevocationSystemStore: Send + Sync {
     async fn revoke(&self, revocations: &[Revocation], events: &[Event]) -> Result<(), Fault>;
 
     /// Raises the epoch on the row of a subject or tenant, ends its live sessions, and stores the revocation of every token
-    /// of before, all in one change. Gives the new epoch, `None` when there is no such row.
+    /// of before, all in one change. `None` when there is no such row.
     ///
     /// MUST give every one of several concurrent callers another epoch.
     async fn revoke_all_of(
@@ -60,7 +60,7 @@ pub trait RevocationSystemStore: Send + Sync {
         whose: &Whose,
         order: RevocationOrder,
         events: &[Event],
-    ) -> Result<Option<u64>, Fault>;
+    ) -> Result<Option<Raised>, Fault>;
 
     /// Ends the live sessions whose current token a key signed, and stores the revocation of everything it signed, in one
     /// change. Gives how many sessions ended.
@@ -81,6 +81,32 @@ pub trait RevocationSystemStore: Send + Sync {
 
     /// Forgets what had expired by `now`. Gives how many.
     async fn prune(&self, now: Timestamp) -> Result<u64, Fault>;
+}
+
+/// What raising an epoch did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raised {
+    /// The new epoch.
+    pub epoch: u64,
+    /// How many live sessions ended.
+    pub sessions: u64,
+}
+
+/// What people see of their own sessions.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Sessions of a subject in a tenant, newest first, at most `limit`. Those that were ended or have expired by `now` are
+    /// left out, unless `past` ones are wanted too.
+    ///
+    /// MUST give nothing of another tenant or subject.
+    async fn list_sessions(
+        &self,
+        tenant: TenantId,
+        subject: &Subject,
+        past: bool,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Family>, Fault>;
 }
 
 /// Up to where the feed was read: the store's own measure. The default is the beginning.

@@ -231,7 +231,7 @@ impl TokenService {
         }
     }
 
-    fn family_event(&self, family: &Family, kind: EventKind) -> Event {
+    pub(crate) fn family_event(&self, family: &Family, kind: EventKind) -> Event {
         Event::new(&self.ambient, family.tenant, kind, family.sid.to_string())
             .with("subject", family.subject.to_string())
     }

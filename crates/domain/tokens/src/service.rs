@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     Authority, Binding, Family, Peppers, RefreshFamilySystemStore, RevocationFeed, RevocationSystemStore,
-    SealedToken, SessionGrant, TokenMac, TokenPair, TokensError,
+    SealedToken, SessionGrant, SessionStore, TokenMac, TokenPair, TokensError,
 };
 
 /// How long tokens live and whom they name.
@@ -38,6 +38,7 @@ pub struct TokenSettings {
 /// Issues, refreshes and verifies tokens.
 pub struct TokenService {
     pub(crate) families: Arc<dyn RefreshFamilySystemStore>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) revocation_store: Arc<dyn RevocationSystemStore>,
     pub(crate) revocations: Arc<RevocationFeed>,
     pub(crate) outbox: Arc<dyn OutboxStore>,
@@ -64,6 +65,7 @@ impl TokenService {
     #[must_use]
     pub fn new(
         families: Arc<dyn RefreshFamilySystemStore>,
+        sessions: Arc<dyn SessionStore>,
         revocation_store: Arc<dyn RevocationSystemStore>,
         outbox: Arc<dyn OutboxStore>,
         keys: Arc<KeyService>,
@@ -74,6 +76,7 @@ impl TokenService {
         let revocations = Arc::new(RevocationFeed::new(revocation_store.clone(), ambient.clone()));
         Self {
             families,
+            sessions,
             revocation_store,
             revocations,
             outbox,

@@ -10,7 +10,7 @@ use chancery_ambient::Ambient;
 use chancery_ids::TenantId;
 use chancery_tokens::{
     RefreshFamilySystemStore, Whose,
-    contract::{MemoryFamilies, revocation_system_store::Scene},
+    contract::{MemoryFamilies, revocation_system_store::Scene, session_store},
 };
 
 fn fresh() -> Ready<(Arc<dyn RefreshFamilySystemStore>, TenantId, ())> {
@@ -44,6 +44,19 @@ fn scene() -> Ready<(Scene, ())> {
         families: store,
         person,
         tenant,
+    };
+    ready((scene, ()))
+}
+
+mod own_sessions {
+    chancery_tokens::session_store_contract!(super::own_sessions_scene());
+}
+
+fn own_sessions_scene() -> Ready<(session_store::Scene, ())> {
+    let store = Arc::new(MemoryFamilies::default());
+    let scene = session_store::Scene {
+        store: store.clone(),
+        families: store,
     };
     ready((scene, ()))
 }

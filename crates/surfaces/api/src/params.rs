@@ -70,6 +70,21 @@ impl Params {
         u8::try_from(number).unwrap_or(most)
     }
 
+    /// `offset`: from 0 to `most`, and 0 when it is not given. Only for lists that are bounded for each owner.
+    pub(crate) fn offset(&mut self, most: u16) -> usize {
+        let Some(text) = self.text("offset") else {
+            return 0;
+        };
+        let number = text.trim().parse::<u16>().ok().filter(|number| *number <= most);
+        if number.is_none() {
+            let msg = format!("Input should be a number from 0 to {most}");
+            let violation = Violation::new("query", "value_error", msg).at("offset");
+            self.violations
+                .add(violation.input(scalar_input(std::iter::empty(), &Value::from(text))));
+        }
+        number.unwrap_or_default().into()
+    }
+
     /// One of a few words, each with what it means; the first is taken when it is not given.
     pub(crate) fn choice<T: Copy>(&mut self, name: &'static str, words: [(&'static str, T); 2]) -> T {
         let [(_, otherwise), _] = words;

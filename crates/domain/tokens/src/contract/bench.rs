@@ -69,6 +69,7 @@ impl Bench {
         let tokens = TokenService::new(
             families.clone(),
             Arc::new(MemoryFamilies::default()),
+            Arc::new(MemoryFamilies::default()),
             outbox.clone(),
             Arc::new(keys),
             settings,

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use chancery_access::Subject;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, OutboxStore};
-use chancery_ids::{EventId, SessionId};
+use chancery_ids::{EventId, SessionId, TenantId};
 
 use crate::{
-    Binding, EndReason, Family, FeedMark, RefreshFamilySystemStore, Revocation, RevocationOrder,
-    RevocationSystemStore, Revoked, Rotation, TokenMarks, Whose,
+    Binding, EndReason, Family, FeedMark, Raised, RefreshFamilySystemStore, Revocation, RevocationOrder,
+    RevocationSystemStore, Revoked, Rotation, SessionStore, TokenMarks, Whose,
 };
 
 /// Families and revocations in memory. Their events are not kept: no test over this twin asks for them.
@@ -64,18 +64,21 @@ impl RevocationSystemStore for MemoryFamilies {
         whose: &Whose,
         order: RevocationOrder,
         _: &[Event],
-    ) -> Result<Option<u64>, Fault> {
+    ) -> Result<Option<Raised>, Fault> {
         let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(epoch) = epochs.get_mut(whose) else {
             return Ok(None);
         };
         *epoch += 1;
-        self.end_where(order.at, EndReason::Revoked, |family| match whose {
+        let sessions = self.end_where(order.at, EndReason::Revoked, |family| match whose {
             Whose::Subject(subject) => family.subject == *subject,
             Whose::Tenant(tenant) => family.tenant == *tenant,
         });
         self.revocations().push(order.of(whose.before(*epoch)));
-        Ok(Some(*epoch))
+        Ok(Some(Raised {
+            epoch: *epoch,
+            sessions,
+        }))
     }
 
     async fn revoke_signed_by(&self, kid: &str, order: RevocationOrder, _: &[Event]) -> Result<u64, Fault> {
@@ -162,6 +165,27 @@ impl RefreshFamilySystemStore for MemoryFamilies {
         family.ended = Some((revocation.at, reason));
         self.revocations().push(revocation.clone());
         Ok(true)
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryFamilies {
+    async fn list_sessions(
+        &self,
+        tenant: TenantId,
+        subject: &Subject,
+        past: bool,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Family>, Fault> {
+        let shown = |family: &&Family| {
+            let live = family.ended.is_none() && family.expires_at > now;
+            family.tenant == tenant && family.subject == *subject && (past || live)
+        };
+        let mut found: Vec<_> = self.families().values().filter(shown).cloned().collect();
+        found.sort_by_key(|family| std::cmp::Reverse((family.created_at, family.sid)));
+        found.truncate(usize::from(limit));
+        Ok(found)
     }
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod memory;
 pub mod refresh_family_system_store;
 pub mod revocation_system_store;
+pub mod session_store;
 pub mod sessions;
 
 pub use bench::Bench;

@@ -13,7 +13,7 @@ use chancery_ids::{SessionId, TenantId};
 use futures::future::join_all;
 
 use crate::{
-    EndReason, Family, FeedMark, RefreshFamilySystemStore, Revocation, RevocationOrder,
+    EndReason, Family, FeedMark, Raised, RefreshFamilySystemStore, Revocation, RevocationOrder,
     RevocationSystemStore, Revoked, TokenMarks, Whose, contract::refresh_family_system_store::family,
 };
 
@@ -140,7 +140,13 @@ pub async fn raising_an_epoch_ends_what_was_before_it(scene: Scene) {
             .begin(|family| family.tenant = Ambient::system().new_id())
             .await;
         let epoch = scene.store.revoke_all_of(&whose, order(), &[]).await.unwrap();
-        assert_eq!(epoch, Some(1));
+        assert_eq!(
+            epoch,
+            Some(Raised {
+                epoch: 1,
+                sessions: 1
+            })
+        );
         assert_eq!(scene.end_of(theirs).await, Some(EndReason::Revoked));
         assert_eq!(scene.end_of(elsewhere).await, None);
         let read = scene.all().await;
@@ -174,6 +180,7 @@ pub async fn each_of_many_at_once_raises_the_epoch(scene: Scene) {
                 .await
                 .unwrap()
                 .unwrap()
+                .epoch
         })
     }))
     .await;

@@ -2,6 +2,7 @@
 
 mod me;
 mod problem;
+mod sessions;
 mod wire;
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web::Data};
@@ -16,6 +17,7 @@ use crate::{
     state::{Api, run},
 };
 use me::MeAnswer;
+pub(crate) use sessions::{end_session, list_sessions, log_out_everywhere};
 use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
 
 /// Logs a person in.

@@ -101,6 +101,11 @@ impl From<MeRefused> for Failure {
     }
 }
 
+/// A session that is not there, or not the caller's.
+pub(super) fn absent() -> Failure {
+    Failure::not_found("Session not found.")
+}
+
 fn stale() -> Failure {
     unauthorized(
         "invalid_refresh_token",

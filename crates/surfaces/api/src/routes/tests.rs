@@ -30,10 +30,12 @@ fn these_are_the_routes() {
         .map(|(route, _)| route)
         .collect();
     let expected = [
+        "DELETE /api/v1/auth/sessions/{session_id}",
         "DELETE /api/v1/conversations/{conversation_id}",
         "GET /api/v1/agents",
         "GET /api/v1/agents/{agent_name}/status",
         "GET /api/v1/auth/me",
+        "GET /api/v1/auth/sessions",
         "GET /api/v1/conversations",
         "GET /api/v1/conversations/search",
         "GET /api/v1/conversations/{conversation_id}",
@@ -42,6 +44,7 @@ fn these_are_the_routes() {
         "GET /api/v1/runs/{run_id}/stream",
         "GET /api/v1/tools",
         "POST /api/v1/auth/logout",
+        "POST /api/v1/auth/logout/all",
         "POST /api/v1/auth/refresh",
         "POST /api/v1/auth/token",
         "POST /api/v1/chat",

@@ -1,0 +1,1 @@
+DROP INDEX refresh_families_by_owner;
