@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use system_tests::{OWNER_EMAIL, OWNER_PASSWORD, Person, Proxy, Server, Settings};
+use system_tests::{OWNER_EMAIL, OWNER_PASSWORD, Person, Proxy, Server, Settings, client};
 
 /// Whether the person's access token is taken, by a route that asks no store.
 async fn status(person: &Person) -> StatusCode {
@@ -89,6 +89,13 @@ async fn logging_out_ends_the_access_token_too() {
         StatusCode::OK
     );
     refused_after(&person, since).await;
+    let url = format!("{}/metrics", server.url);
+    let metrics = client().get(url).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("\ntoken_revocations_held 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("\ntoken_revocations_age_seconds 0."),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         ambient: app.ambient.clone(),
         began: app.ambient.clock.monotonic(),
         metrics: app.metrics.clone(),
+        tokens: app.tokens.clone(),
         readiness: app.readiness.clone(),
     });
     let api = Api {

@@ -27,6 +27,19 @@ pub(crate) struct Metrics {
     relayed: Counter,
     recovered: Counter,
     up: Gauge<f64, AtomicU64>,
+    revocations: Gauge,
+    revocations_age: Gauge<f64, AtomicU64>,
+}
+
+/// What is looked up when a scrape comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Readings {
+    /// Since the start.
+    pub uptime: Duration,
+    /// Revocations held in memory.
+    pub revocations: usize,
+    /// Since the last good read of revocations began; `None` before the first.
+    pub revocations_age: Option<Duration>,
 }
 
 impl Default for Metrics {
@@ -49,6 +62,18 @@ impl Default for Metrics {
             "Runs ended because their owner was gone",
             recovered.clone(),
         );
+        let (revocations, revocations_age) = (Gauge::default(), Gauge::default());
+        registry.register(
+            "token_revocations_held",
+            "Revocations in force that this process holds",
+            revocations.clone(),
+        );
+        registry.register(
+            "token_revocations_age_seconds",
+            "Time since the last good read of revocations began; over 0.75 the store is asked for each token, negative before \
+             the first",
+            revocations_age.clone(),
+        );
         registry.register("process_uptime_seconds", "Time since the start", up.clone());
         Self {
             registry,
@@ -56,6 +81,8 @@ impl Default for Metrics {
             relayed,
             recovered,
             up,
+            revocations,
+            revocations_age,
         }
     }
 }
@@ -82,8 +109,12 @@ impl Metrics {
     }
 
     /// The exposition text (OpenMetrics 1.0).
-    pub(crate) fn render(&self, uptime: Duration) -> Result<String, fmt::Error> {
-        self.up.set(uptime.as_secs_f64());
+    pub(crate) fn render(&self, readings: Readings) -> Result<String, fmt::Error> {
+        self.up.set(readings.uptime.as_secs_f64());
+        self.revocations
+            .set(i64::try_from(readings.revocations).unwrap_or(i64::MAX));
+        self.revocations_age
+            .set(readings.revocations_age.map_or(-1.0, |age| age.as_secs_f64()));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -110,13 +141,19 @@ mod tests {
 
     use actix_web::http::{Method, StatusCode};
 
-    use super::Metrics;
+    use super::{Metrics, Readings};
+
+    const READINGS: Readings = Readings {
+        uptime: Duration::from_secs(1),
+        revocations: 3,
+        revocations_age: Some(Duration::from_millis(250)),
+    };
 
     #[test]
     fn a_request_shows_under_its_route() {
         let metrics = Metrics::default();
         metrics.observe_request(&Method::GET, "/health", StatusCode::OK, Duration::from_millis(7));
-        let text = metrics.render(Duration::from_secs(1)).unwrap();
+        let text = metrics.render(READINGS).unwrap();
         assert!(
             text.contains(r#"_count{method="GET",route="/health",status="200"} 1"#),
             "{text}"
@@ -129,6 +166,6 @@ mod tests {
         let metrics = Metrics::default();
         let invented = Method::from_bytes(b"BREW").unwrap();
         metrics.observe_request(&invented, "unmatched", StatusCode::NOT_FOUND, Duration::ZERO);
-        assert!(!metrics.render(Duration::ZERO).unwrap().contains("BREW"));
+        assert!(!metrics.render(READINGS).unwrap().contains("BREW"));
     }
 }

@@ -5,11 +5,16 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{HttpResponse, get, http::header, web::Data};
 use chancery_ambient::Ambient;
 use chancery_api::problem;
+use chancery_tokens::TokenService;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{metrics::Metrics, openapi, readiness::Readiness};
+use crate::{
+    metrics::{Metrics, Readings},
+    openapi,
+    readiness::Readiness,
+};
 
 /// What the system routes need.
 pub(crate) struct System {
@@ -19,6 +24,8 @@ pub(crate) struct System {
     pub began: Duration,
     /// What a scrape shows.
     pub metrics: Arc<Metrics>,
+    /// Whose revocations a scrape tells of.
+    pub tokens: Arc<TokenService>,
     /// What must work before requests are welcome.
     pub readiness: Arc<Readiness>,
 }
@@ -109,7 +116,13 @@ async fn ready(system: Data<System>) -> HttpResponse {
 #[utoipa::path(tag = "system", responses((status = 200, description = "OpenMetrics text", body = String)))]
 #[get("/metrics")]
 async fn metrics(system: Data<System>) -> HttpResponse {
-    match system.metrics.render(system.uptime()) {
+    let revocations = system.tokens.revocations();
+    let readings = Readings {
+        uptime: system.uptime(),
+        revocations: revocations.len(),
+        revocations_age: revocations.age(),
+    };
+    match system.metrics.render(readings) {
         Ok(text) => HttpResponse::Ok()
             .insert_header((
                 header::CONTENT_TYPE,
