@@ -154,7 +154,7 @@ impl KeyService {
     /// Stages a spare, when there is none.
     #[tracing::instrument(name = "auth_keys.stage", skip_all)]
     pub async fn stage(&self) -> Result<KeySet, KeyChangeRefused> {
-        self.change(|set, fresh| set.stage(fresh, self.ambient.now()))
+        self.change(|set| set.stage(draw(&self.ambient)?, self.ambient.now()).map(Some))
             .await
     }
 
@@ -162,43 +162,42 @@ impl KeyService {
     #[tracing::instrument(name = "auth_keys.promote", skip_all)]
     pub async fn promote(&self) -> Result<KeySet, KeyChangeRefused> {
         let lives = self.settings.lives();
-        self.change(|set, fresh| set.promote(fresh, &lives, self.ambient.now()))
-            .await
+        self.change(|set| {
+            set.promote(draw(&self.ambient)?, &lives, self.ambient.now())
+                .map(Some)
+        })
+        .await
     }
 
     /// Retires the keys of which nothing can be shown any more. What was due before has been done before: then the set stays.
     #[tracing::instrument(name = "auth_keys.retire", skip_all)]
-    pub async fn retire_expired(&self) -> Result<KeySet, Fault> {
-        for _ in 0..TRIES {
-            self.reload().await?;
-            let before = self.current.load_full();
-            let Some(after) = before.set.retire_expired(self.ambient.now()) else {
-                return Ok(before.set.clone());
-            };
-            if self.store.save(before.set.version(), &after).await? == Saved::Stored {
-                self.install(after.clone())?;
-                return Ok(after);
-            }
-        }
-        Err(Fault::unavailable("others keep changing the key set"))
+    pub async fn retire_expired(&self) -> Result<KeySet, KeyChangeRefused> {
+        self.change(|set| Ok(set.retire_expired(self.ambient.now())))
+            .await
     }
 
     /// Erases a key that somebody else may have ([`KeySet::compromise`]).
     #[tracing::instrument(name = "auth_keys.compromise", skip_all)]
     pub async fn compromise(&self, kid: &str) -> Result<KeySet, KeyChangeRefused> {
-        self.change(|set, fresh| set.compromise(kid, fresh, self.ambient.now()))
-            .await
+        self.change(|set| {
+            set.compromise(kid, draw(&self.ambient)?, self.ambient.now())
+                .map(Some)
+        })
+        .await
     }
 
-    /// Applies `rule` to the stored set, again and again while others change it first.
+    /// Applies `rule` to the stored set, again and again while others change it first. A rule with nothing to do gives `None`,
+    /// and the set stays.
     async fn change(
         &self,
-        rule: impl Fn(&KeySet, SigningKey) -> Result<KeySet, KeyChangeRefused>,
+        rule: impl Fn(&KeySet) -> Result<Option<KeySet>, KeyChangeRefused>,
     ) -> Result<KeySet, KeyChangeRefused> {
         for _ in 0..TRIES {
             self.reload().await?;
             let before = self.current.load_full();
-            let after = rule(&before.set, draw(&self.ambient)?)?;
+            let Some(after) = rule(&before.set)? else {
+                return Ok(before.set.clone());
+            };
             if self.store.save(before.set.version(), &after).await? == Saved::Stored {
                 self.install(after.clone())?;
                 return Ok(after);

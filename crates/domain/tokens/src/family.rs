@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chancery_access::{Scopes, Subject};
+use chancery_access::{Principal, Scopes, Subject};
 use chancery_ambient::Timestamp;
 use chancery_ids::{SessionId, TenantId};
 
@@ -43,6 +43,14 @@ pub struct Family {
     pub ends_at: Timestamp,
     /// When and why it was ended before its time.
     pub ended: Option<(Timestamp, EndReason)>,
+}
+
+impl Family {
+    /// Whether it is a session of this caller, in the tenant they call for.
+    #[must_use]
+    pub fn belongs_to(&self, caller: &Principal) -> bool {
+        self.tenant == caller.tenant && self.subject == caller.subject
+    }
 }
 
 /// What replaces the current token.

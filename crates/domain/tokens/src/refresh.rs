@@ -145,7 +145,7 @@ impl TokenService {
         if self.standing(presented, &claims, &family).is_none() {
             return Ok(false);
         }
-        if family.tenant != by.tenant || family.subject != by.subject {
+        if !family.belongs_to(by) {
             return Err(EndRefused::NotYours);
         }
         let ended = self.family_event(&family, EventKind::SessionEnded);

@@ -29,8 +29,7 @@ impl TokenService {
         session: SessionId,
     ) -> Result<Option<bool>, Fault> {
         let family = self.families.find(session).await?;
-        let theirs = |family: &Family| family.tenant == caller.tenant && family.subject == caller.subject;
-        let Some(family) = family.filter(theirs) else {
+        let Some(family) = family.filter(|family| family.belongs_to(caller)) else {
             return Ok(None);
         };
         let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(session));
