@@ -135,6 +135,7 @@ mod tests {
                     scopes: Scopes::default(),
                     session: None,
                     token: ambient.new_id(),
+                    actors: Vec::new(),
                     proof: Proof::Full,
                 })),
                 "busy" => Err(Unverified::Unavailable),

@@ -152,11 +152,8 @@ impl RevocationSystemStore for SqlRevocations {
 
     #[tracing::instrument(name = "store_sql.is_revoked", skip_all)]
     async fn is_revoked(&self, marks: &TokenMarks) -> Result<bool, Fault> {
-        let mut targets = vec![
-            marks.token.to_string(),
-            marks.subject.0.to_string(),
-            marks.kid.clone(),
-        ];
+        let mut targets = vec![marks.token.to_string(), marks.kid.clone()];
+        targets.extend(marks.parties().map(|(party, _)| party.to_string()));
         targets.extend(marks.session.map(|session| session.to_string()));
         targets.extend(marks.tenant.map(|(tenant, _)| tenant.to_string()));
         let candidates = revocations::table

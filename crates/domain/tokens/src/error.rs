@@ -62,6 +62,69 @@ pub enum TokenRefused {
     Fault(#[from] Fault),
 }
 
+/// Why nobody was let act for the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum DelegationRefused {
+    /// The presented token is not the one of this call.
+    #[error("the token is not the caller's")]
+    NotTheCaller,
+    /// Too many act for somebody already.
+    #[error("the chain of actors would be too long")]
+    TooDeep,
+    /// Nothing of what was asked for is the caller's to give.
+    #[error("none of the scopes can be passed on")]
+    NoScope,
+    /// The caller's token.
+    #[error(transparent)]
+    Token(#[from] TokenRefused),
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why tokens were not exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeRefused {
+    /// The subject's token does not count.
+    #[error("the subject token is not valid")]
+    Subject(#[source] TokenRefused),
+    /// The actor's token does not count.
+    #[error("the actor token is not valid")]
+    Actor(#[source] TokenRefused),
+    /// The actor's token is not the client's own.
+    #[error("the actor token is not the client's own")]
+    NotTheClient,
+    /// One of the tokens belongs to another tenant.
+    #[error("the tokens belong to different tenants")]
+    OtherTenant,
+    /// The subject did not say that this client may act.
+    #[error("the subject token does not let this client act")]
+    NotAllowed,
+    /// Too many act for somebody already.
+    #[error("the chain of actors would be too long")]
+    TooDeep,
+    /// Nothing is left of what was asked for.
+    #[error("none of the scopes can be granted")]
+    NoScope,
+    /// Tokens are not issued for this service.
+    #[error("tokens are not issued for this audience")]
+    UnknownAudience,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a token was not ended by its client.
+#[derive(Debug, thiserror::Error)]
+pub enum HolderRefused {
+    /// It was issued to another client.
+    #[error("the token was issued to another client")]
+    NotTheClients,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 impl TokenRefused {
     /// A stable label for logs and metrics. Callers are not told.
     #[must_use]

@@ -51,6 +51,22 @@ impl Family {
     pub fn belongs_to(&self, caller: &Principal) -> bool {
         self.tenant == caller.tenant && self.subject == caller.subject
     }
+
+    /// Whether using the refresh token replaces it. A service account's stays: the jobs of one account share it, and none of
+    /// them could tell the others about a new one.
+    #[must_use]
+    pub const fn rotates(&self) -> bool {
+        !matches!(self.subject, Subject::ServiceAccount(_))
+    }
+
+    /// The service account's name, when it is one.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        match &self.subject {
+            Subject::ServiceAccount(account) => Some(account),
+            Subject::Person(_) | Subject::App(_) => None,
+        }
+    }
 }
 
 /// What replaces the current token.

@@ -39,7 +39,7 @@ impl OpenRefresh {
 
 /// Where a presented token stands in its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(crate) enum Standing {
     /// The family's own.
     Current,
     /// The one before it: good for a retry while the grace lasts.
@@ -93,8 +93,8 @@ impl TokenService {
         })
     }
 
-    /// Hands out the next pair. The current token is replaced; the one before it gets the successor it had before. The access
-    /// token allows what `authority` and the family both allow.
+    /// Hands out the next pair. The current token is replaced, unless it is a service account's; the one before it gets the
+    /// successor it had before. The access token allows what `authority` and the family both allow.
     #[tracing::instrument(name = "tokens.refresh", skip_all, fields(tenant = %open.family.tenant, session = %open.family.sid))]
     pub async fn refresh(
         &self,
@@ -106,6 +106,9 @@ impl TokenService {
         }
         let mut family = open.family;
         let now = self.ambient.now();
+        if !family.rotates() {
+            return Ok(self.pair(&family, open.presented, &authority, now)?);
+        }
         let generation = family.generation + 1;
         let next = self.new_refresh(&family, generation, now)?;
         let rotation = Rotation {
@@ -156,7 +159,7 @@ impl TokenService {
     }
 
     /// Claims that nobody vouched for yet: they tell which family to compare with.
-    fn read(&self, presented: &SecretString) -> Result<RefreshClaims, RefreshRefused> {
+    pub(crate) fn read(&self, presented: &SecretString) -> Result<RefreshClaims, RefreshRefused> {
         let unproven = self
             .verifier
             .read_refresh(presented.expose_secret())
@@ -169,7 +172,7 @@ impl TokenService {
 
     /// Where the token stands; `None` when it was never ours. The code over the presented bytes is what counts, so a token of
     /// a key that is long retired is as good as any.
-    fn standing(
+    pub(crate) fn standing(
         &self,
         presented: &SecretString,
         claims: &RefreshClaims,
@@ -194,21 +197,14 @@ impl TokenService {
 
     /// The family's current token once more, from its sealed copy, which has to be the one that was stored.
     async fn successor(&self, family: &Family, authority: &Authority) -> Result<TokenPair, RefreshRefused> {
-        let peppers = &self.settings.peppers;
-        let opened = peppers.open(
-            &family.sealed,
-            &family.current.pepper_id,
-            family.sid,
-            family.generation,
-        );
-        let fitting = opened.filter(|token| peppers.fits(token.expose_secret(), &family.current));
-        if let Some(token) = fitting {
-            return Ok(self.pair(family, token, authority, self.ambient.now())?);
-        }
+        let refused = match self.reopen(family) {
+            Ok(token) => return Ok(self.pair(family, token, authority, self.ambient.now())?),
+            Err(refused) => refused,
+        };
         let corrupt = self.family_event(family, EventKind::RefreshCorrupt);
         self.outbox.announce(&[corrupt]).await?;
         tracing::error!(session = %family.sid, "a sealed refresh token does not fit its check value; nothing was issued");
-        Err(Fault::corrupt("a sealed refresh token does not fit its check value").into())
+        Err(refused.into())
     }
 
     /// What ends the session's access tokens with it.

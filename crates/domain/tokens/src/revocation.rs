@@ -5,7 +5,7 @@ use std::time::Duration;
 use chancery_access::Subject;
 use chancery_ambient::{Ambient, Timestamp};
 use chancery_ids::{RevocationId, SessionId, TenantId, TokenId};
-use chancery_token_verify::{AccessClaims, LEEWAY, TokenKind};
+use chancery_token_verify::{AccessClaims, Actor, LEEWAY, TokenKind};
 
 /// One entry of the set that every process holds. It is stored in the change that causes it and forgotten when everything
 /// it ends has expired.
@@ -39,7 +39,7 @@ pub enum Revoked {
 /// Whose tokens all end at once, by raising the epoch on their row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Whose {
-    /// Those of a person or a service account, in every tenant.
+    /// Those of a person, a service account or an app, in every tenant; those that it acts with for others too.
     Subject(Subject),
     /// Those of everybody in a tenant.
     Tenant(TenantId),
@@ -106,6 +106,8 @@ pub struct TokenMarks {
     pub subject: (Subject, u64),
     /// `tenant_id`, with `tv`.
     pub tenant: Option<(TenantId, u64)>,
+    /// Each `sub` of `act`, with its `sv`.
+    pub actors: Vec<(Subject, u64)>,
     /// `kid`.
     pub kid: String,
 }
@@ -119,8 +121,19 @@ impl TokenMarks {
             session: claims.sid,
             subject: (claims.sub.clone(), claims.sv),
             tenant: claims.tenant_id.map(|tenant| (tenant, claims.tv)),
+            actors: claims
+                .act
+                .iter()
+                .flat_map(Actor::chain)
+                .map(|actor| (actor.sub.clone(), actor.sv))
+                .collect(),
             kid: kid.to_owned(),
         }
+    }
+
+    /// The subject and everybody who acts for it, each with its epoch.
+    pub fn parties(&self) -> impl Iterator<Item = &(Subject, u64)> {
+        std::iter::once(&self.subject).chain(&self.actors)
     }
 
     /// Whether `revoked` ends this token.
@@ -129,7 +142,9 @@ impl TokenMarks {
         match revoked {
             Revoked::Token(token) => self.token == *token,
             Revoked::Session(session) => self.session == Some(*session),
-            Revoked::Subject(subject, epoch) => self.subject.0 == *subject && self.subject.1 < *epoch,
+            Revoked::Subject(subject, epoch) => self
+                .parties()
+                .any(|(party, value)| party == subject && value < epoch),
             Revoked::Tenant(tenant, epoch) => self
                 .tenant
                 .is_some_and(|(own, value)| own == *tenant && value < *epoch),
@@ -155,6 +170,7 @@ mod tests {
             session: Some(ambient.new_id()),
             subject: (subject.clone(), 3),
             tenant: Some((ambient.new_id(), 5)),
+            actors: vec![(Subject::ServiceAccount("worker".to_owned()), 7)],
             kid: "key-1".to_owned(),
         };
         let (session, tenant) = (marks.session.unwrap(), marks.tenant.unwrap().0);
@@ -163,6 +179,7 @@ mod tests {
             Revoked::Session(session),
             Revoked::Subject(subject.clone(), 4),
             Revoked::Tenant(tenant, 6),
+            Revoked::Subject(Subject::ServiceAccount("worker".to_owned()), 8),
             Revoked::Key("key-1".to_owned()),
         ] {
             assert!(marks.are_hit_by(&hit), "{hit:?}");

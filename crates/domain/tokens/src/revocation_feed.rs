@@ -174,7 +174,9 @@ impl Held {
             || marks
                 .session
                 .is_some_and(|session| self.sessions.contains_key(&session))
-            || below(self.subjects.get(&marks.subject.0), marks.subject.1)
+            || marks
+                .parties()
+                .any(|(party, value)| below(self.subjects.get(party), *value))
             || marks
                 .tenant
                 .is_some_and(|(tenant, value)| below(self.tenants.get(&tenant), value))

@@ -4,7 +4,6 @@ use chancery_ambient::Fault;
 use chancery_events::{Event, EventKind};
 use chancery_ids::{SessionId, TenantId, TokenId};
 use chancery_jose::KeyId;
-use uuid::Uuid;
 
 use crate::{EndReason, RevocationOrder, Revoked, TokenService, Whose};
 
@@ -34,7 +33,7 @@ impl TokenService {
     }
 
     /// Ends what `target` says, for an operator. `false` when there is nothing to end: no such session, subject or tenant,
-    /// or one that had ended. What belongs to no tenant is announced under the nil id.
+    /// or one that had ended. What belongs to no tenant is announced for the platform.
     #[tracing::instrument(name = "tokens.revoke", skip_all)]
     pub async fn revoke(&self, target: &RevokeTarget, reason: &str) -> Result<bool, Fault> {
         let order = RevocationOrder::new(&self.ambient);
@@ -45,16 +44,10 @@ impl TokenService {
             },
             RevokeTarget::AllOf(Whose::Tenant(tenant)) => *tenant,
             RevokeTarget::Token(_) | RevokeTarget::AllOf(Whose::Subject(_)) | RevokeTarget::Key(_) => {
-                TenantId::from_uuid(Uuid::nil())
+                TenantId::PLATFORM
             }
         };
-        let event = |subject: String, what: &str| {
-            [
-                Event::new(&self.ambient, tenant, EventKind::TokensRevoked, subject)
-                    .with("what", what)
-                    .with("reason", reason),
-            ]
-        };
+        let event = |subject: String, what: &str| [self.revoked_event(tenant, subject, what, reason)];
         let store = &self.revocation_store;
         match target {
             RevokeTarget::Token(token) => {
@@ -85,5 +78,11 @@ impl TokenService {
                 Ok(true)
             }
         }
+    }
+
+    pub(crate) fn revoked_event(&self, tenant: TenantId, subject: String, what: &str, reason: &str) -> Event {
+        Event::new(&self.ambient, tenant, EventKind::TokensRevoked, subject)
+            .with("what", what)
+            .with("reason", reason)
     }
 }

@@ -6,6 +6,7 @@ use chancery_access::{Scopes, Subject};
 use chancery_ambient::{Ambient, Fault, Timestamp};
 use chancery_auth_keys::{KeyService, SignedToken};
 use chancery_events::{Event, EventKind, OutboxStore};
+use chancery_ids::TokenId;
 use chancery_token_verify::{AccessClaims, Audiences, RefreshClaims, TokenKind, Verifier};
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
@@ -45,6 +46,9 @@ pub struct TokenService {
     pub(crate) keys: Arc<KeyService>,
     pub(crate) settings: TokenSettings,
     pub(crate) verifier: Verifier,
+    /// For tokens that are shown to this server as what they are, not as proof of who calls: also those that name no other
+    /// audience than the issuer.
+    pub(crate) own_verifier: Verifier,
     pub(crate) ambient: Ambient,
 }
 
@@ -73,6 +77,8 @@ impl TokenService {
         ambient: Ambient,
     ) -> Self {
         let verifier = Verifier::new(settings.issuer.clone(), settings.audiences.clone());
+        let accepted = settings.audiences.iter().chain([&settings.issuer]);
+        let own_verifier = Verifier::new(settings.issuer.clone(), accepted);
         let revocations = Arc::new(RevocationFeed::new(revocation_store.clone(), ambient.clone()));
         Self {
             families,
@@ -83,6 +89,7 @@ impl TokenService {
             keys,
             settings,
             verifier,
+            own_verifier,
             ambient,
         }
     }
@@ -115,10 +122,7 @@ impl TokenService {
             subject: grant.subject,
             client_id: grant.client_id,
             scopes: grant.authority.scopes.clone(),
-            binding: grant
-                .device
-                .as_deref()
-                .map_or(Binding::None, |device| Binding::Device(hash_device(device))),
+            binding: Binding::to_device(grant.device.as_deref()),
             generation: 1,
             current: TokenMac {
                 pepper_id: String::new(),
@@ -133,11 +137,7 @@ impl TokenService {
             ends_at: now.plus(self.settings.session_max),
             ended: None,
         };
-        let first = self.new_refresh(&family, 1, now)?;
-        family.current = first.mac;
-        family.sealed = first.sealed;
-        family.signing_kid = first.kid;
-        family.expires_at = first.expires_at;
+        let first = self.first_token(&mut family, now)?;
         let started = Event::new(
             &self.ambient,
             family.tenant,
@@ -150,7 +150,7 @@ impl TokenService {
                 .with("client_id", family.client_id.clone()),
         );
         self.families.begin(&family, &events).await?;
-        Ok(self.pair(&family, first.token, &grant.authority, now)?)
+        Ok(self.pair(&family, first, &grant.authority, now)?)
     }
 
     /// Whether the subject has logged in before from the device of this name, which proves no more than that somebody knows
@@ -201,7 +201,7 @@ impl TokenService {
             iss: self.settings.issuer.clone(),
             aud: self.settings.audiences.iter().cloned().collect(),
             sub: family.subject.clone(),
-            tenant_id: Some(family.tenant),
+            tenant_id: family.tenant.named(),
             scope: scopes.clone(),
             roles: authority.role.iter().map(ToString::to_string).collect(),
             token_use: TokenKind::Access.rules().marker.value.to_owned(),
@@ -214,20 +214,31 @@ impl TokenService {
             nbf: now,
             exp: expires_at,
             email_verified: Some(authority.email_verified),
-            account: None,
+            account: family.account().map(ToOwned::to_owned),
             fingerprint: None,
             act: None,
+            may_act: None,
         };
         self.sign(TokenKind::Access, &claims)
     }
 
     /// Signs, unless the key was revoked and the set without it is not loaded yet.
-    fn sign<C: Serialize>(&self, kind: TokenKind, claims: &C) -> Result<SignedToken, Fault> {
+    pub(crate) fn sign<C: Serialize>(&self, kind: TokenKind, claims: &C) -> Result<SignedToken, Fault> {
         let signed = self.keys.sign(kind, claims)?;
         if self.revocations.has_key(signed.kid.as_str()) {
             return Err(Fault::unavailable("the signing key has been revoked"));
         }
         Ok(signed)
+    }
+
+    /// Draws the first token of a family, and puts into the family what it keeps of it.
+    pub(crate) fn first_token(&self, family: &mut Family, now: Timestamp) -> Result<SecretString, Fault> {
+        let first = self.new_refresh(family, family.generation, now)?;
+        family.current = first.mac;
+        family.sealed = first.sealed;
+        family.signing_kid = first.kid;
+        family.expires_at = first.expires_at;
+        Ok(first.token)
     }
 
     /// Draws the refresh token of a generation.
@@ -238,24 +249,32 @@ impl TokenService {
         now: Timestamp,
     ) -> Result<NewRefresh, Fault> {
         let (now, sid) = (now.whole_seconds(), family.sid);
-        let expires_at = now
-            .plus(self.settings.refresh_life)
-            .min(family.ends_at.whole_seconds());
+        let ends_at = family.ends_at.whole_seconds();
+        let expires_at = if family.rotates() {
+            now.plus(self.settings.refresh_life).min(ends_at)
+        } else {
+            ends_at
+        };
         let claims = RefreshClaims {
             iss: self.settings.issuer.clone(),
             aud: Audiences::from_iter([self.settings.issuer.clone()]),
             sub: family.subject.clone(),
-            tenant_id: Some(family.tenant),
+            tenant_id: family.tenant.named(),
             scope: family.scopes.clone(),
             token_use: TokenKind::Refresh.rules().marker.value.to_owned(),
-            jti: self.ambient.new_id(),
+            // One that never rotates is its family, and is named like it.
+            jti: if family.rotates() {
+                self.ambient.new_id()
+            } else {
+                TokenId::from_uuid(sid.as_uuid())
+            },
             sid,
             generation,
             generation_mac: self.settings.peppers.generation_mac(sid, generation),
             iat: now,
             nbf: now,
             exp: expires_at,
-            account: None,
+            account: family.account().map(ToOwned::to_owned),
             fingerprint: None,
         };
         let signed = self.sign(TokenKind::Refresh, &claims)?;

@@ -2,7 +2,7 @@
 
 use chancery_access::Principal;
 use chancery_ambient::Fault;
-use chancery_events::{Event, EventKind};
+use chancery_events::EventKind;
 use chancery_ids::SessionId;
 
 use crate::{EndReason, Family, RevocationOrder, Revoked, TokenService, Whose};
@@ -46,9 +46,7 @@ impl TokenService {
     pub async fn end_all_sessions(&self, caller: &Principal) -> Result<u64, Fault> {
         let order = RevocationOrder::new(&self.ambient);
         let subject = caller.subject.to_string();
-        let event = Event::new(&self.ambient, caller.tenant, EventKind::TokensRevoked, subject)
-            .with("what", "subject")
-            .with("reason", "logged out everywhere");
+        let event = self.revoked_event(caller.tenant, subject, "subject", "logged out everywhere");
         let whose = Whose::Subject(caller.subject.clone());
         let raised = self
             .revocation_store

@@ -1,7 +1,8 @@
 //! Judging access tokens.
 
-use chancery_access::{Principal, Proof};
-use chancery_token_verify::Refusal;
+use chancery_access::{Principal, Proof, Subject};
+use chancery_ids::TenantId;
+use chancery_token_verify::{AccessClaims, Actor, Refusal};
 
 use crate::{Standing, TokenMarks, TokenRefused, TokenService};
 
@@ -35,13 +36,18 @@ impl TokenService {
         }
         let role = claims.role();
         let principal = Principal {
-            // Every subject that is issued tokens here belongs to a tenant.
-            tenant: claims.tenant_id.ok_or(Refusal::InvalidClaims)?,
+            tenant: tenant_of(&claims)?,
             subject: claims.sub,
             role,
             scopes: claims.scope,
             session: claims.sid,
             token: claims.jti,
+            actors: claims
+                .act
+                .iter()
+                .flat_map(Actor::chain)
+                .map(|actor| actor.sub.clone())
+                .collect(),
             proof: Proof::Full,
         };
         Ok(match standing {
@@ -60,5 +66,14 @@ impl TokenService {
         } else {
             Ok(unconfirmed.principal)
         }
+    }
+}
+
+/// The tenant a token speaks for. Only a service account can belong to none.
+fn tenant_of(claims: &AccessClaims) -> Result<TenantId, Refusal> {
+    match (claims.tenant_id, &claims.sub) {
+        (Some(tenant), _) => Ok(tenant),
+        (None, Subject::ServiceAccount(_)) => Ok(TenantId::PLATFORM),
+        (None, Subject::Person(_) | Subject::App(_)) => Err(Refusal::InvalidClaims),
     }
 }

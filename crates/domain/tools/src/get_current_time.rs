@@ -65,6 +65,7 @@ mod tests {
             scopes: Scopes::default(),
             session: None,
             token: ambient.new_id(),
+            actors: Vec::new(),
             proof: Proof::Full,
         };
         let output = GetCurrentTime::new(clock)

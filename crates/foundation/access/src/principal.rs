@@ -19,6 +19,8 @@ pub struct Principal {
     pub session: Option<SessionId>,
     /// The token itself, for the record.
     pub token: TokenId,
+    /// Who acts for the subject, the one that is calling first (RFC 8693 section 4.1); empty when the subject itself calls.
+    pub actors: Vec<Subject>,
     /// How strongly the caller proved itself.
     pub proof: Proof,
 }
@@ -46,6 +48,15 @@ impl Principal {
         }
     }
 
+    /// Refuses a caller that acts for somebody else: what is asked for is the subject's own to do.
+    pub fn require_own(&self) -> Result<(), Denied> {
+        if self.actors.is_empty() {
+            Ok(())
+        } else {
+            Err(Denied::Delegated)
+        }
+    }
+
     /// The person behind the call; service accounts and other machines are refused.
     pub fn require_person(&self) -> Result<UserId, Denied> {
         self.subject.person().ok_or(Denied::NotAPerson)
@@ -58,6 +69,9 @@ pub enum Denied {
     /// The token lacks this scope.
     #[error("the token lacks the scope {0}")]
     Scope(Scope),
+    /// Nobody may do this for somebody else.
+    #[error("this cannot be done on behalf of somebody else")]
+    Delegated,
     /// Only people may do this.
     #[error("only a person may do this")]
     NotAPerson,

@@ -51,6 +51,8 @@ impl TenantRole {
                 Scope::SUPPORT_READ,
                 Scope::ACTIVITY_READ,
                 Scope::MEMBERS_MANAGE,
+                Scope::APPS_MANAGE,
+                Scope::SERVICE_ACCOUNTS_MANAGE,
             ]);
         }
         scopes.into_iter().collect()

@@ -30,6 +30,11 @@ impl Scope {
     /// Invite, change and remove members.
     pub const MEMBERS_MANAGE: Self = Self(Cow::Borrowed("members:manage"));
 
+    /// Register apps, change and remove them.
+    pub const APPS_MANAGE: Self = Self(Cow::Borrowed("apps:manage"));
+    /// Issue, list and revoke the tokens of service accounts.
+    pub const SERVICE_ACCOUNTS_MANAGE: Self = Self(Cow::Borrowed("service-accounts:manage"));
+
     /// Checks a scope from outside: RFC 6749 scope-token characters, one colon, at most 64 bytes.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let is_part = |part: &str| {

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chancery_ids::UserId;
+use chancery_ids::{AppId, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The caller's identity, as `sub` writes it.
@@ -12,6 +12,8 @@ pub enum Subject {
     Person(UserId),
     /// A service account: `service-account:<slug>`.
     ServiceAccount(String),
+    /// An app, acting for itself: its id, `app_…` (RFC 9068 section 2.2 wants the `client_id` there).
+    App(AppId),
 }
 
 impl Subject {
@@ -20,7 +22,7 @@ impl Subject {
     pub const fn person(&self) -> Option<UserId> {
         match self {
             Self::Person(user) => Some(*user),
-            Self::ServiceAccount(_) => None,
+            Self::ServiceAccount(_) | Self::App(_) => None,
         }
     }
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Person(user) => write!(f, "user:{user}"),
             Self::ServiceAccount(slug) => write!(f, "service-account:{slug}"),
+            Self::App(app) => app.fmt(f),
         }
     }
 }
@@ -46,7 +49,8 @@ impl FromStr for Subject {
         match text.split_once(':') {
             Some(("user", id)) => id.parse().map(Self::Person).map_err(|_| SubjectError),
             Some(("service-account", slug)) if is_slug(slug) => Ok(Self::ServiceAccount(slug.to_owned())),
-            _ => Err(SubjectError),
+            Some(_) => Err(SubjectError),
+            None => text.parse().map(Self::App).map_err(|_| SubjectError),
         }
     }
 }
@@ -81,6 +85,7 @@ mod tests {
         for text in [
             "user:018f3f66-5f0b-7cc0-8000-000000000001",
             "service-account:billing-worker",
+            "app_00010203040506ff",
         ] {
             assert_eq!(text.parse::<Subject>().unwrap().to_string(), text);
         }
@@ -93,6 +98,7 @@ mod tests {
             "root:1",
             "service-account:A",
             "user:",
+            "app:00010203040506ff",
         ] {
             assert!(text.parse::<Subject>().is_err(), "{text}");
         }

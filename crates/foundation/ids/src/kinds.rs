@@ -1,5 +1,7 @@
 //! Every id kind that more than one crate speaks of, on one screen.
 
+use uuid::Uuid;
+
 use crate::{Kind, TypedId};
 
 macro_rules! kinds {
@@ -34,4 +36,16 @@ kinds! {
     RunKind, RunId, "run_", "run";
     /// One announced event of the outbox.
     EventKind, EventId, "evt_", "event";
+}
+
+impl TenantId {
+    /// The tenant of what belongs to none: global service accounts, and what operators do for the whole server. No row has
+    /// this id, so whoever acts for it finds nothing of any tenant. On the wire it is absent.
+    pub const PLATFORM: Self = Self::from_uuid(Uuid::nil());
+
+    /// The tenant, unless it is [`Self::PLATFORM`].
+    #[must_use]
+    pub fn named(self) -> Option<Self> {
+        (self != Self::PLATFORM).then_some(self)
+    }
 }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod app_id;
 mod conversation_key;
 mod cursor;
 mod kinds;
 mod page;
 mod typed_id;
 
+pub use app_id::{AppId, AppIdError};
 pub use conversation_key::{ConversationKey, ConversationKeyError};
 pub use cursor::{Cursor, CursorError};
 pub use kinds::{

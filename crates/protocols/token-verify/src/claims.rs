@@ -5,7 +5,6 @@ use chancery_access::{Scopes, Subject, TenantRole};
 use chancery_ambient::Timestamp;
 use chancery_ids::{SessionId, TenantId, TokenId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{Audiences, KindRules, TokenKind, numeric_date};
 
@@ -57,9 +56,39 @@ pub struct AccessClaims {
     /// The device or machine the caller named when it logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// Who acts for the subject (RFC 8693 section 4.1). Kept as it came; whoever decides by it reads it.
+    /// Who acts for the subject (RFC 8693 section 4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub act: Option<Value>,
+    pub act: Option<Actor>,
+    /// Who may exchange this token for one that says they act (RFC 8693 section 4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_act: Option<MayAct>,
+}
+
+/// Somebody who acts for the subject, and whoever acted before them. Only the outermost counts for decisions; all of them
+/// count for revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Who.
+    pub sub: Subject,
+    /// The actor's epoch: a token with a lower one than the actor's is revoked.
+    pub sv: u64,
+    /// On whose behalf the actor was asked, when that was not the subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Self>>,
+}
+
+impl Actor {
+    /// The actor and those before, the outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |actor| actor.act.as_deref())
+    }
+}
+
+/// Who may act for the subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MayAct {
+    /// Who.
+    pub sub: Subject,
 }
 
 impl AccessClaims {

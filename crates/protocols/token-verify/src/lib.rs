@@ -9,7 +9,7 @@ mod refusal;
 mod verifier;
 
 pub use audiences::Audiences;
-pub use claims::{AccessClaims, RefreshClaims};
+pub use claims::{AccessClaims, Actor, MayAct, RefreshClaims};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use kind::{
     AudienceRule, DecidedBy, IssuerRule, KeySetName, KindRules, Marker, RevocableBy, TOKEN_KINDS, TokenKind,

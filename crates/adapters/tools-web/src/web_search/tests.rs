@@ -19,6 +19,7 @@ fn caller() -> Principal {
         scopes: Scopes::default(),
         session: None,
         token: "018f3f66-5f0b-7cc0-8000-000000000003".parse().unwrap(),
+        actors: Vec::new(),
         proof: Proof::Full,
     }
 }

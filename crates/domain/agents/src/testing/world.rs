@@ -72,6 +72,7 @@ pub(crate) fn person() -> Principal {
             .collect::<Scopes>(),
         session: None,
         token: ambient.new_id(),
+        actors: Vec::new(),
         proof: Proof::Full,
     }
 }

@@ -26,6 +26,7 @@ fn person(tenant: TenantId, user: UserId, scopes: Scopes) -> Principal {
         scopes,
         session: None,
         token: Ambient::system().new_id(),
+        actors: Vec::new(),
         proof: Proof::Full,
     }
 }

@@ -28,6 +28,8 @@ pub struct Bench {
     pub families: Arc<dyn RefreshFamilySystemStore>,
     /// Events that announce no stored change.
     pub outbox: Arc<MemoryOutbox>,
+    /// Revocations, of which the families' own store knows nothing.
+    pub revocations: Arc<MemoryFamilies>,
     /// Moves time.
     pub clock: Arc<ManualClock>,
     /// The tenant to log in to; has to exist where a store checks that.
@@ -66,10 +68,11 @@ impl Bench {
             grace: GRACE,
             peppers: Peppers::parse(&"1:pepper-of-the-bench".to_owned().into()).unwrap(),
         };
+        let revocations = Arc::new(MemoryFamilies::default());
         let tokens = TokenService::new(
             families.clone(),
             Arc::new(MemoryFamilies::default()),
-            Arc::new(MemoryFamilies::default()),
+            revocations.clone(),
             outbox.clone(),
             Arc::new(keys),
             settings,
@@ -79,6 +82,7 @@ impl Bench {
             tokens: Arc::new(tokens),
             families,
             outbox,
+            revocations,
             clock,
             tenant,
         }

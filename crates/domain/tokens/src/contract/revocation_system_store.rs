@@ -59,6 +59,7 @@ fn marks() -> TokenMarks {
         session: Some(ambient.new_id()),
         subject: (Subject::Person(ambient.new_id()), 2),
         tenant: Some((ambient.new_id(), 2)),
+        actors: Vec::new(),
         kid: "kid-of-the-token".to_owned(),
     }
 }

@@ -39,6 +39,7 @@ impl Scene {
             session: Some(self.ambient.new_id()),
             subject: (Subject::Person(self.ambient.new_id()), 0),
             tenant: Some((self.ambient.new_id(), 0)),
+            actors: Vec::new(),
             kid: "key-1".to_owned(),
         }
     }

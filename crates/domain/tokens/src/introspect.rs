@@ -1,0 +1,90 @@
+//! What a token is worth at this moment (RFC 7662), and its end by whoever holds it (RFC 7009).
+
+use chancery_ambient::Fault;
+use chancery_events::EventKind;
+use chancery_ids::TenantId;
+use chancery_token_verify::{AccessClaims, RefreshClaims};
+use secrecy::SecretString;
+
+use crate::{
+    EndReason, Family, HolderRefused, RevocationOrder, Revoked, TokenRefused, TokenService, refresh::Standing,
+};
+
+/// A token that counts at this moment.
+#[derive(Debug)]
+pub enum Active {
+    /// An access token.
+    Access(Box<AccessClaims>),
+    /// The current refresh token of a live session.
+    Refresh(Box<RefreshClaims>, Box<Family>),
+}
+
+impl TokenService {
+    /// What a token says, if it counts at this moment and belongs to `tenant`. Asking changes nothing: an old refresh token is
+    /// only told to count no more.
+    #[tracing::instrument(name = "tokens.introspect", skip_all, fields(%tenant))]
+    pub async fn introspect(&self, token: &SecretString, tenant: TenantId) -> Result<Option<Active>, Fault> {
+        match self.live(token).await {
+            Ok(claims) => {
+                let own = claims.tenant_id == Some(tenant);
+                return Ok(own.then(|| Active::Access(Box::new(claims))));
+            }
+            Err(TokenRefused::Fault(fault)) => return Err(fault),
+            Err(TokenRefused::Invalid(_) | TokenRefused::Revoked) => {}
+        }
+        let Some((claims, family)) = self.current_refresh(token).await? else {
+            return Ok(None);
+        };
+        let own = family.tenant == tenant;
+        Ok(own.then(|| Active::Refresh(Box::new(claims), Box::new(family))))
+    }
+
+    /// Ends a token for the client it was issued to. A refresh token takes its session with it. `false` when there is nothing
+    /// to end.
+    #[tracing::instrument(name = "tokens.revoke_presented", skip_all, fields(client_id))]
+    pub async fn revoke_presented(
+        &self,
+        token: &SecretString,
+        client_id: &str,
+    ) -> Result<bool, HolderRefused> {
+        match self.live(token).await {
+            Ok(claims) if claims.client_id == client_id => {
+                let order = RevocationOrder::new(&self.ambient);
+                let tenant = claims.tenant_id.unwrap_or(TenantId::PLATFORM);
+                let event = self.revoked_event(tenant, claims.jti.to_string(), "token", "its client");
+                let revocation = order.of(Revoked::Token(claims.jti));
+                self.revocation_store.revoke(&[revocation], &[event]).await?;
+                return Ok(true);
+            }
+            Ok(_) => return Err(HolderRefused::NotTheClients),
+            Err(TokenRefused::Fault(fault)) => return Err(fault.into()),
+            Err(TokenRefused::Invalid(_) | TokenRefused::Revoked) => {}
+        }
+        let Some((_, family)) = self.current_refresh(token).await? else {
+            return Ok(false);
+        };
+        if family.client_id != client_id {
+            return Err(HolderRefused::NotTheClients);
+        }
+        let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(family.sid));
+        let event = self.family_event(&family, EventKind::SessionEnded);
+        Ok(self
+            .families
+            .end(family.sid, EndReason::Revoked, &revocation, &[event])
+            .await?)
+    }
+
+    /// The family whose current token this is, while both last.
+    async fn current_refresh(&self, token: &SecretString) -> Result<Option<(RefreshClaims, Family)>, Fault> {
+        let Ok(claims) = self.read(token) else {
+            return Ok(None);
+        };
+        let Some(family) = self.families.find(claims.sid).await? else {
+            return Ok(None);
+        };
+        let now = self.ambient.now();
+        let current = self.standing(token, &claims, &family) == Some(Standing::Current);
+        let lasts = family.ended.is_none() && now < claims.exp && now < family.ends_at;
+        Ok((current && lasts).then_some((claims, family)))
+    }
+}
