@@ -39,12 +39,14 @@ const PROTOCOLS: &[&str] = &[
 const DOMAIN: &[&str] = &["arc-swap", "async-trait", "chrono", "futures", "tokio", "tracing"];
 
 /// One crate's need that is nobody else's.
-const SINGLE_USES: [(&str, &str); 3] = [
+const SINGLE_USES: [(&str, &str); 4] = [
     // It brings OpenSSL.
     ("chancery-key-formats", "josekit"),
     ("chancery-accounts", "argon2"),
     // Definitions of hosted agents are TOML.
     ("chancery-agents", "toml"),
+    // So is the catalogue of service accounts.
+    ("chancery-accounts", "toml"),
 ];
 
 /// The parts of tokio that are no runtime: a domain crate waits and shares, it does not spawn, read or listen.

@@ -201,7 +201,7 @@ fn user_state(name: &str) -> Result<UserState, Fault> {
     codec::named("users.state", &ALL, UserState::as_str, name)
 }
 
-fn tenant_state(name: &str) -> Result<TenantState, Fault> {
+pub(crate) fn tenant_state(name: &str) -> Result<TenantState, Fault> {
     const ALL: [TenantState; 2] = [TenantState::Active, TenantState::Suspended];
     codec::named("tenants.state", &ALL, TenantState::as_str, name)
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod address;
+mod apps;
 mod audit;
 mod codec;
 mod conversations;
@@ -15,10 +16,12 @@ mod refresh_families;
 mod revocations;
 mod runs;
 mod schema;
+mod service_tokens;
 mod sqlite;
 
 pub use accounts::SqlAccounts;
 pub use address::{DatabaseUrl, DatabaseUrlError, PostgresAddress};
+pub use apps::SqlApps;
 pub use audit::SqlAudit;
 pub use conversations::SqlConversations;
 pub use database::{Database, DatabaseSettings, OpenError};
@@ -28,3 +31,4 @@ pub use outbox::SqlOutbox;
 pub use refresh_families::SqlRefreshFamilies;
 pub use revocations::SqlRevocations;
 pub use runs::SqlRuns;
+pub use service_tokens::SqlServiceTokens;

@@ -155,12 +155,12 @@ impl SessionStore for SqlRefreshFamilies {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_families, treat_none_as_default_value = false)]
-struct FamilyRow {
+pub(crate) struct FamilyRow {
     sid: Stored<SessionId>,
-    tenant_id: Stored<TenantId>,
-    subject: String,
+    pub(crate) tenant_id: Stored<TenantId>,
+    pub(crate) subject: String,
     client_id: String,
-    scopes: String,
+    pub(crate) scopes: String,
     binding: String,
     binding_digest: Option<Vec<u8>>,
     generation: i64,

@@ -20,7 +20,8 @@ use crate::{
     outbox::Announce,
     refresh_families::name_of,
     schema::{
-        accounts::{tenants, users},
+        accounts::{service_account_epochs, tenants, users},
+        registry::apps,
         tokens::{refresh_families, revocations},
     },
     sqlite::Sqlite,
@@ -70,7 +71,27 @@ impl RevocationSystemStore for SqlRevocations {
                     .get_result(conn)
                     .await
                     .optional()?,
-                Whose::Subject(Subject::ServiceAccount(_)) => None,
+                // Any account may be named: the catalogue is not in the database.
+                Whose::Subject(Subject::ServiceAccount(account)) => {
+                    diesel::insert_into(service_account_epochs::table)
+                        .values((
+                            service_account_epochs::account.eq(account),
+                            service_account_epochs::token_epoch.eq(1),
+                        ))
+                        .on_conflict(service_account_epochs::account)
+                        .do_update()
+                        .set(service_account_epochs::token_epoch.eq(service_account_epochs::token_epoch + 1))
+                        .returning(service_account_epochs::token_epoch)
+                        .get_result(conn)
+                        .await
+                        .optional()?
+                }
+                Whose::Subject(Subject::App(app)) => diesel::update(apps::table.find(app.to_string()))
+                    .set(apps::token_epoch.eq(apps::token_epoch + 1))
+                    .returning(apps::token_epoch)
+                    .get_result(conn)
+                    .await
+                    .optional()?,
                 Whose::Tenant(tenant) => diesel::update(tenants::table.find(Stored(*tenant)))
                     .set(tenants::token_epoch.eq(tenants::token_epoch + 1))
                     .returning(tenants::token_epoch)
@@ -266,7 +287,7 @@ const KINDS: [&str; 5] = [TOKEN, SESSION, SUBJECT, TENANT, KEY];
 
 impl RevocationRow {
     /// The revocation of everything before an epoch that the database has just given.
-    fn raised(whose: &Whose, order: RevocationOrder, epoch: i64) -> Self {
+    pub(crate) fn raised(whose: &Whose, order: RevocationOrder, epoch: i64) -> Self {
         let (kind, target) = match whose {
             Whose::Subject(subject) => (SUBJECT, subject.to_string()),
             Whose::Tenant(tenant) => (TENANT, tenant.to_string()),

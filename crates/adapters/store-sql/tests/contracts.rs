@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use chancery_access::Subject;
-use chancery_accounts::{AccountSystemStore, EmailAddress, FirstOwner, PasswordHash, contract::Harness};
+use chancery_accounts::{
+    AccountSystemStore, EmailAddress, FirstOwner, PasswordHash,
+    contract::{Harness, service_token_store},
+};
 use chancery_ambient::{Ambient, SystemEntropy};
 use chancery_auth_keys::{KeySet, KeySetName, KeyStore, Saved};
 use chancery_ids::TenantId;
 use chancery_jose::SigningKey;
+use chancery_registry::contract::app_store;
 use chancery_sealing::SealingKeys;
-use chancery_store_sql::{Database, SqlAccounts, SqlKeySets, SqlOutbox, SqlRefreshFamilies, SqlRevocations};
+use chancery_store_sql::{
+    Database, SqlAccounts, SqlApps, SqlKeySets, SqlOutbox, SqlRefreshFamilies, SqlRevocations,
+    SqlServiceTokens,
+};
 use chancery_tokens::{
     RefreshFamilySystemStore,
     contract::{revocation_system_store::Scene, session_store},
@@ -75,6 +82,20 @@ macro_rules! contracts {
                 });
             }
 
+            mod service_tokens {
+                use crate::{contracts::service_tokens, support::$fresh};
+
+                chancery_accounts::service_token_store_contract!(async {
+                    service_tokens($fresh().await).await
+                });
+            }
+
+            mod apps {
+                use crate::{contracts::apps, support::$fresh};
+
+                chancery_registry::app_store_contract!(async { apps($fresh().await).await });
+            }
+
             mod key_sets {
                 use std::sync::Arc;
 
@@ -136,6 +157,29 @@ fn own_sessions(fresh: Fresh) -> (session_store::Scene, Fresh) {
     let scene = session_store::Scene {
         store: families.clone(),
         families,
+    };
+    (scene, fresh)
+}
+
+async fn service_tokens(fresh: Fresh) -> (service_token_store::Scene, Fresh) {
+    let (scene, fresh) = revocations(fresh).await;
+    let scene = service_token_store::Scene {
+        store: Arc::new(SqlServiceTokens::new(fresh.database())),
+        families: scene.families,
+        revocations: scene.store,
+        tenant: scene.tenant,
+    };
+    (scene, fresh)
+}
+
+async fn apps(fresh: Fresh) -> (app_store::Scene, Fresh) {
+    let (scene, fresh) = revocations(fresh).await;
+    let apps = Arc::new(SqlApps::new(fresh.database()));
+    let scene = app_store::Scene {
+        apps: apps.clone(),
+        system: apps,
+        revocations: scene.store,
+        tenant: scene.tenant,
     };
     (scene, fresh)
 }

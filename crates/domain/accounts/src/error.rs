@@ -65,6 +65,12 @@ pub enum RefreshRefused {
     /// The refresh token was.
     #[error(transparent)]
     Token(#[from] chancery_tokens::RefreshRefused),
+    /// None of the scopes asked for is the session's.
+    #[error("none of the scopes is the session's")]
+    NoScope,
+    /// The session belongs to another client.
+    #[error("the session belongs to another client")]
+    OtherClient,
     /// Its owner is no member any more, or their account is not in use.
     #[error("the session's owner is gone")]
     OwnerGone,

@@ -3,17 +3,25 @@
 use std::{
     num::NonZeroUsize,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use chancery_access::{Principal, TenantRole};
 use chancery_ambient::Ambient;
+use chancery_guards::Rate;
 use chancery_ids::{TenantId, UserId};
-use chancery_tokens::contract::{Bench, MemoryFamilies};
+use chancery_tokens::{
+    TokenPair,
+    contract::{Bench, MemoryFamilies},
+};
 use secrecy::SecretString;
 
 use crate::{
-    AccountService, EmailAddress, Familiarity, HashPool, LoggedIn, LoginGuard, LoginRefused, LoginRequest,
-    Membership, PasswordHash, PasswordPeppers, TenantState, UserState,
+    AccountService, EmailAddress, Familiarity, HashPool, IssueLimits, LoggedIn, LoginGuard, LoginRefused,
+    LoginRequest, Membership, PasswordHash, PasswordPeppers, RefreshRefused, RefreshRequest,
+    ServiceAccountCatalogue, ServiceAccountParts, ServiceAccountService, ServiceAccountSettings, TenantState,
+    UserState,
+    service_accounts::twin::{MemoryQuota, MemoryServiceTokens},
     twin::{MemoryTally, Person, Twin, lockout},
 };
 
@@ -39,6 +47,7 @@ impl Fixture {
             tokens,
             pool(),
             Arc::new(guard),
+            service_accounts(&sessions),
             ambient.clone(),
         );
         Self {
@@ -52,6 +61,18 @@ impl Fixture {
     /// The caller behind the access token.
     pub(crate) async fn caller(&self, logged_in: &LoggedIn) -> Principal {
         self.sessions.verify(&logged_in.pair.access_token).await.unwrap()
+    }
+
+    pub(crate) async fn refresh(
+        &self,
+        token: &SecretString,
+        device: Option<&str>,
+    ) -> Result<TokenPair, RefreshRefused> {
+        let request = RefreshRequest {
+            device,
+            ..RefreshRequest::of(token)
+        };
+        self.service.refresh(request).await
     }
 
     /// A person with [`PASSWORD`] who belongs to no tenant yet.
@@ -141,4 +162,33 @@ pub(crate) fn pool() -> Arc<HashPool> {
 pub(crate) fn pool_with(peppers: &str) -> HashPool {
     let peppers = PasswordPeppers::parse(&peppers.into()).unwrap();
     HashPool::start(peppers, NonZeroUsize::MIN, Ambient::system()).unwrap()
+}
+
+/// Service accounts without a Vault, whose tokens are where `sessions` has its families.
+fn service_accounts(sessions: &Bench) -> Arc<ServiceAccountService> {
+    const CATALOGUE: &str = r#"
+        [[service_accounts]]
+        account = "worker"
+        description = "Works"
+        allowed_scopes = ["tools:read"]
+        max_ttl_minutes = 60
+    "#;
+    let rate = Rate::new(1, Duration::from_mins(1));
+    let parts = ServiceAccountParts {
+        catalogue: ServiceAccountCatalogue::parse(CATALOGUE).unwrap(),
+        store: Arc::new(MemoryServiceTokens::over(sessions.families.clone())),
+        signatures: None,
+        tokens: sessions.tokens.clone(),
+        quota: Arc::new(MemoryQuota::default()),
+        ambient: Ambient::system(),
+    };
+    let settings = ServiceAccountSettings {
+        audience: "auth-service".to_owned(),
+        limits: IssueLimits {
+            per_account: rate,
+            per_network: rate,
+            together: rate,
+        },
+    };
+    Arc::new(ServiceAccountService::new(parts, settings))
 }

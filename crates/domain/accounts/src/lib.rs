@@ -18,6 +18,7 @@ mod ports;
 mod refresh;
 mod scheme;
 mod service;
+mod service_accounts;
 #[cfg(test)]
 mod twin;
 mod workers;
@@ -33,5 +34,12 @@ pub use owner_password::{OwnerPassword, WeakPassword, draw_owner_password};
 pub use password::PasswordHash;
 pub use pepper::PasswordPeppers;
 pub use ports::{AccountSystemStore, MemberStore};
+pub use refresh::RefreshRequest;
 pub use scheme::Verdict;
 pub use service::{AccountService, LoggedIn, Me};
+pub use service_accounts::{
+    CatalogueError, DEFAULT_VAULT_KEY, IssueLimits, IssueRefused, IssueRequest, IssuedServiceToken,
+    NonceMark, PayloadRefused, PayloadSignatures, RuleBroken, ServiceAccount, ServiceAccountCatalogue,
+    ServiceAccountParts, ServiceAccountService, ServiceAccountSettings, ServiceIssue, ServiceIssued,
+    ServiceStanding, ServiceTokenFilter, ServiceTokenStore, ServiceTokensRefused, SignedRequest, TokenStatus,
+};

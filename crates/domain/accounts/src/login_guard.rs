@@ -103,7 +103,7 @@ fn network_key(from: IpAddr) -> GuardKey {
 }
 
 /// The /24 or /64 that an address belongs to: who has one address of it has the others.
-fn network_of(address: IpAddr) -> String {
+pub(crate) fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();

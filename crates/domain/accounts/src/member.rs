@@ -88,6 +88,12 @@ pub enum TenantState {
 }
 
 impl TenantState {
+    /// Whether it is in use.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Active)
+    }
+
     /// The name in storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -8,7 +8,9 @@ use chancery_ids::{TenantId, UserId};
 use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
 use secrecy::SecretString;
 
-use crate::{AccountSystemStore, HashPool, LoginGuard, MeRefused, Member, MemberStore};
+use crate::{
+    AccountSystemStore, HashPool, LoginGuard, MeRefused, Member, MemberStore, ServiceAccountService,
+};
 
 /// Logs people in and keeps their sessions going.
 pub struct AccountService {
@@ -17,6 +19,7 @@ pub struct AccountService {
     pub(crate) tokens: Arc<TokenService>,
     pub(crate) passwords: Arc<HashPool>,
     pub(crate) guard: Arc<LoginGuard>,
+    pub(crate) service_accounts: Arc<ServiceAccountService>,
     pub(crate) ambient: Ambient,
 }
 
@@ -51,6 +54,7 @@ impl AccountService {
         tokens: Arc<TokenService>,
         passwords: Arc<HashPool>,
         guard: Arc<LoginGuard>,
+        service_accounts: Arc<ServiceAccountService>,
         ambient: Ambient,
     ) -> Self {
         Self {
@@ -59,6 +63,7 @@ impl AccountService {
             tokens,
             passwords,
             guard,
+            service_accounts,
             ambient,
         }
     }
@@ -151,6 +156,6 @@ mod tests {
         let (token, caller) = (&logged_in.pair.refresh_token, f.caller(&logged_in).await);
         assert!(f.service.log_out(token, &caller).await.unwrap());
         assert!(!f.service.log_out(token, &caller).await.unwrap());
-        assert!(f.service.refresh(token, None).await.is_err());
+        assert!(f.refresh(token, None).await.is_err());
     }
 }

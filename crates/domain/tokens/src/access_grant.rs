@@ -93,4 +93,18 @@ impl TokenService {
             scopes: grant.scopes,
         })
     }
+
+    /// Whether tokens are issued for each of these services.
+    #[must_use]
+    pub fn issues_for(&self, audiences: &[String]) -> bool {
+        audiences
+            .iter()
+            .all(|audience| self.settings.audiences.contains(audience))
+    }
+
+    /// Whether the key of this thumbprint (RFC 7638) is one that this server publishes.
+    #[must_use]
+    pub fn is_own_key(&self, thumbprint: &str) -> bool {
+        self.keys.publishes_any(|kid| kid.as_str() == thumbprint)
+    }
 }

@@ -76,8 +76,7 @@ impl TokenService {
     #[tracing::instrument(name = "tokens.exchange", skip_all, fields(tenant = %request.client.tenant))]
     pub async fn exchange(&self, request: ExchangeRequest<'_>) -> Result<IssuedAccess, ExchangeRefused> {
         let client = request.client;
-        let unknown = |audience: &String| !self.settings.audiences.contains(audience);
-        if request.audiences.iter().any(unknown) {
+        if !self.issues_for(&request.audiences) {
             return Err(ExchangeRefused::UnknownAudience);
         }
         let subject = self

@@ -1,6 +1,6 @@
 //! Refreshing a session and ending it.
 
-use chancery_access::{Principal, Subject};
+use chancery_access::{Principal, Scopes, Subject};
 use chancery_ambient::Fault;
 use chancery_events::{Event, EventKind};
 use chancery_ids::TenantId;
@@ -28,6 +28,18 @@ impl OpenRefresh {
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.family.tenant
+    }
+
+    /// The client of its session.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.family.client_id
+    }
+
+    /// The most that its access tokens may allow.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.family.scopes
     }
 
     /// Whose session it is.

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use chancery_access::{Scopes, Subject};
+use chancery_access::{Principal, Scopes, Subject};
 use chancery_ambient::Fault;
-use chancery_ids::TenantId;
+use chancery_ids::{SessionId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Binding, Family, SealedToken, TokenMac, TokenService, service::hash_device};
+use crate::{
+    Binding, EndReason, Family, RevocationOrder, Revoked, SealedToken, TokenMac, TokenService,
+    service::hash_device,
+};
 
 /// What a service account shall be able to do.
 #[derive(Debug, Clone)]
@@ -51,6 +54,30 @@ impl TokenService {
         };
         let token = self.first_token(&mut family, now)?;
         Ok((family, token))
+    }
+
+    /// Ends a token of a service account of the caller's tenant. `None` when there is none, `Some(false)` when it had ended
+    /// before.
+    pub async fn end_service_token(
+        &self,
+        caller: &Principal,
+        sid: SessionId,
+        reason: &str,
+    ) -> Result<Option<bool>, Fault> {
+        let family = self.families.find(sid).await?;
+        let own = |family: &Family| family.tenant == caller.tenant && family.account().is_some();
+        let Some(family) = family.filter(own) else {
+            return Ok(None);
+        };
+        let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(sid));
+        let event = self
+            .revoked_event(family.tenant, sid.to_string(), "service token", reason)
+            .with("by", caller.subject.to_string());
+        let ended = self
+            .families
+            .end(sid, EndReason::Revoked, &revocation, &[event])
+            .await?;
+        Ok(Some(ended))
     }
 
     /// The current token of a family once more, from its sealed copy, which has to be the one that was stored.

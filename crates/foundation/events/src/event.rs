@@ -79,6 +79,14 @@ event_kinds! {
     RefreshCorrupt = "auth.refresh_corrupt",
     /// Tokens were revoked: one, a session's, a subject's, a tenant's or a key's.
     TokensRevoked = "auth.tokens_revoked",
+    /// A service account got a long-lived token.
+    ServiceTokenIssued = "auth.service_token_issued",
+    /// An app was registered.
+    AppRegistered = "app.registered",
+    /// An app got another secret, or other keys.
+    AppCredentialsChanged = "app.credentials_changed",
+    /// An app was removed.
+    AppRemoved = "app.removed",
     /// A conversation was deleted with its messages.
     ConversationDeleted = "conversation.deleted",
     /// A run ended with an answer.

@@ -1,10 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod client;
+mod error;
+mod form;
+mod introspect;
 mod jwks;
 mod metadata;
+mod register;
 mod routes;
+mod state;
+mod token;
 
-pub use routes::{OAuth, configure, describe};
+pub use routes::{configure, describe};
+pub use state::OAuth;
 
 #[cfg(test)]
 mod tests;

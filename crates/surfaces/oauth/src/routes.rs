@@ -1,28 +1,20 @@
 //! Every route of this surface.
 
-use std::sync::Arc;
-
-use actix_web::web::Data;
-use chancery_auth_keys::KeyService;
+use actix_web::web::{Data, JsonConfig};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{jwks, metadata};
+use crate::{OAuth, error::OAuthError, introspect, jwks, metadata, register, token};
 
-/// What the handlers work with. Cheap to clone.
-#[derive(Clone)]
-pub struct OAuth {
-    /// The published keys.
-    pub keys: Arc<KeyService>,
-    /// `iss` of our tokens.
-    pub issuer: String,
-    /// The address that clients use, without a slash at its end. Every address in an answer begins with it.
-    pub public_url: String,
-}
+/// The largest JSON body, in bytes: a key set of a client.
+const JSON_LIMIT: usize = 64 * 1024;
 
 /// Mounts the routes over `oauth`.
 pub fn configure(oauth: OAuth) -> impl FnOnce(&mut ServiceConfig) {
     move |routes| {
-        routes.app_data(Data::new(oauth));
+        let json = JsonConfig::default()
+            .limit(JSON_LIMIT)
+            .error_handler(|error, _| OAuthError::from(error).into());
+        routes.app_data(Data::new(oauth)).app_data(json);
         describe(routes);
     }
 }
@@ -32,5 +24,14 @@ pub fn describe(routes: &mut ServiceConfig) {
     routes
         .service(jwks::jwks_json)
         .service(jwks::jwks)
-        .service(metadata::authorization_server);
+        .service(metadata::authorization_server)
+        .service(metadata::openid_configuration)
+        .service(token::token)
+        .service(introspect::introspect)
+        .service(introspect::revoke)
+        .service(register::register)
+        .service(register::list)
+        .service(register::show)
+        .service(register::replace_credentials)
+        .service(register::remove);
 }

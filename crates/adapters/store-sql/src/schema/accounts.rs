@@ -58,3 +58,23 @@ diesel::table! {
 diesel::joinable!(memberships -> tenants (tenant_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(tenants, users, memberships);
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use crate::codec::Instant;
+
+    service_account_nonces (account, digest) {
+        account -> Text,
+        digest -> Binary,
+        until -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    service_account_epochs (account) {
+        account -> Text,
+        token_epoch -> BigInt,
+    }
+}

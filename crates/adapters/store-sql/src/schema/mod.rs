@@ -5,4 +5,5 @@ pub(crate) mod agents;
 pub(crate) mod conversations;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod registry;
 pub(crate) mod tokens;

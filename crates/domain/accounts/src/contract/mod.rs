@@ -3,5 +3,6 @@
 pub mod account_system_store;
 mod harness;
 pub mod member_store;
+pub mod service_token_store;
 
 pub use harness::Harness;

@@ -1,0 +1,3 @@
+//! What any implementation of this crate's ports has to keep to.
+
+pub mod app_store;
