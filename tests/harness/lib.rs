@@ -22,7 +22,7 @@ pub use database::TestDatabase;
 pub use forge::{Forge, Forgery};
 pub use frames::{Frame, Frames};
 pub use operations::Operation;
-pub use person::{Person, client};
+pub use person::{Person, SendForm, client};
 pub use proxy::Proxy;
 pub use redis::TestRedis;
 pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};

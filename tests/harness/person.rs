@@ -112,3 +112,20 @@ pub fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().tcp_nodelay(true).build().unwrap()
 }
+
+/// Requests of OAuth clients carry forms.
+pub trait SendForm {
+    /// The same request with the pairs as its form, in their order.
+    #[must_use]
+    fn form(self, pairs: &[(&str, &str)]) -> Self;
+}
+
+impl SendForm for reqwest::RequestBuilder {
+    fn form(self, pairs: &[(&str, &str)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish();
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
+    }
+}

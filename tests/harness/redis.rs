@@ -41,6 +41,17 @@ impl TestRedis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// FLUSHALL: everything it held is gone.
+    pub async fn flush(&self) {
+        let flushed = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string(), "flushall"])
+            .stdout(Stdio::null())
+            .status()
+            .await
+            .expect("redis-cli is not installed: run `cargo xtask test`");
+        assert!(flushed.success());
+    }
+
     /// SIGKILL.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

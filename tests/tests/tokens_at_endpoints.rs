@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use system_tests::{Forge, Forgery, Operation, Person, Settings, client};
+use system_tests::{Forge, Forgery, Operation, Person, SendForm, Settings, client};
 
 /// Where an endpoint takes a token.
 #[derive(Clone, Copy)]
@@ -18,12 +18,24 @@ enum Takes {
     Refresh,
     /// An access token in the header and a refresh token in the body.
     Both,
+    /// A refresh token in a form (RFC 6749 section 6): a wrong one is an invalid grant.
+    Grant,
+    /// Any token, of which a client is told what it is worth (RFC 7662).
+    Judged,
+    /// Any token, which is ended: one that means nothing is ended already (RFC 7009).
+    Ended,
+    /// A form that somebody else signed: no token of ours.
+    Signed,
 }
 
 #[derive(Clone, Copy)]
 enum Sends {
     Nothing,
     Chat,
+    Actor,
+    Client,
+    Object,
+    ServiceToken,
 }
 
 /// One row for each operation: a new route without one fails the test.
@@ -34,6 +46,18 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("GET /.well-known/jwks", Takes::None),
         ("GET /.well-known/jwks.json", Takes::None),
         ("GET /.well-known/oauth-authorization-server", Takes::None),
+        ("GET /.well-known/openid-configuration", Takes::None),
+        ("POST /oauth/token", Takes::Grant),
+        ("POST /oauth/introspect", Takes::Judged),
+        ("POST /oauth/revoke", Takes::Ended),
+        ("GET /oauth/register", read),
+        ("POST /oauth/register", Takes::Access(Sends::Client)),
+        ("GET /oauth/register/{client_id}", read),
+        ("DELETE /oauth/register/{client_id}", read),
+        (
+            "POST /oauth/register/{client_id}/credentials",
+            Takes::Access(Sends::Object),
+        ),
         ("GET /health", Takes::None),
         ("GET /health/ready", Takes::None),
         ("GET /metrics", Takes::None),
@@ -47,6 +71,17 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("POST /api/v1/auth/logout/all", read),
         ("GET /api/v1/auth/sessions", read),
         ("DELETE /api/v1/auth/sessions/{session_id}", read),
+        ("POST /api/v1/auth/delegations", Takes::Access(Sends::Actor)),
+        ("POST /api/v1/auth/service-accounts/issue", Takes::Signed),
+        (
+            "POST /api/v1/auth/service-accounts/browser-issue",
+            Takes::Access(Sends::ServiceToken),
+        ),
+        ("GET /api/v1/auth/service-accounts/tokens", read),
+        (
+            "POST /api/v1/auth/service-accounts/tokens/{jti}/revoke",
+            Takes::Access(Sends::Object),
+        ),
         ("POST /api/v1/chat", Takes::Access(Sends::Chat)),
         ("POST /api/v1/chat/stream", Takes::Access(Sends::Chat)),
         ("GET /api/v1/conversations", read),
@@ -70,6 +105,12 @@ struct Scene {
     run: String,
     /// A session to end.
     session: String,
+    /// A token of a service account to end.
+    service_token: String,
+    /// An app to change and remove.
+    app: String,
+    /// An app that asks, with its secret.
+    asker: (String, String),
 }
 
 impl Scene {
@@ -86,6 +127,8 @@ impl Scene {
                 "conversation_id" => "kept",
                 "run_id" => &self.run,
                 "session_id" => &self.session,
+                "jti" => &self.service_token,
+                "client_id" => &self.app,
                 other => panic!("no value for {{{other}}}"),
             };
             path = path.replace(&format!("{{{parameter}}}"), value);
@@ -101,11 +144,24 @@ impl Scene {
     async fn show(&self, operation: &Operation, takes: Takes, access: &str, refresh: &str) -> Answer {
         let request = self.request(operation);
         let request = match takes {
-            Takes::None | Takes::Refresh => request,
-            Takes::Access(_) | Takes::Both => request.bearer_auth(access),
+            Takes::None | Takes::Refresh | Takes::Grant | Takes::Ended => request,
+            Takes::Access(_) | Takes::Both | Takes::Signed => request.bearer_auth(access),
+            Takes::Judged => request.basic_auth(&self.asker.0, Some(&self.asker.1)),
         };
         let request = match takes {
             Takes::None | Takes::Access(Sends::Nothing) => request,
+            Takes::Access(Sends::Actor) => request.json(&json!({"actor": self.app})),
+            Takes::Access(Sends::Client) => {
+                request.json(&json!({"client_name": "another", "scope": "tools:read"}))
+            }
+            Takes::Access(Sends::Object) => request.json(&json!({})),
+            Takes::Access(Sends::ServiceToken) => request.json(&json!({
+                "account": "billing-worker", "scopes": ["billing:read"], "reason": "the matrix"
+            })),
+            Takes::Signed => request.json(&json!({"account": "billing-worker", "scopes": ["billing:read"]})),
+            Takes::Grant => request.form(&[("grant_type", "refresh_token"), ("refresh_token", refresh)]),
+            Takes::Judged => request.form(&[("token", access)]),
+            Takes::Ended => request.form(&[("token", refresh), ("client_id", "password")]),
             Takes::Access(Sends::Chat) => request.json(&json!({"message": "hello"})),
             Takes::Refresh | Takes::Both => request.json(&json!({"refresh_token": refresh})),
         };
@@ -147,6 +203,12 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     let kept = owner.chat("kept", "hello").await;
     let other = Person::log_in(&server.url, &email, &password).await;
     let other = other.get("/api/v1/auth/me").await;
+    let service_token =
+        json!({"account": "billing-worker", "scopes": ["billing:manage"], "reason": "the matrix"});
+    let service_token = owner
+        .post("/api/v1/auth/service-accounts/browser-issue", &service_token)
+        .await;
+    let service_token: Value = service_token.json().await.unwrap();
     let scene = Scene {
         url: server.url.clone(),
         client: client(),
@@ -154,6 +216,9 @@ async fn only_the_right_token_passes_at_every_endpoint() {
         password,
         run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
         session: other["data"]["session_id"].as_str().unwrap().to_owned(),
+        service_token: service_token["jti"].as_str().unwrap().to_owned(),
+        app: register(&owner).await.0,
+        asker: register(&owner).await,
     };
     // What a forgery is a copy of passes; so each is refused for its one fault.
     owner
@@ -166,8 +231,11 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     let mut rows = rows();
     let mut cells = 0;
     let mut operations = Operation::all(&server.url).await;
-    // It ends the session that the forgeries are copies of.
-    operations.sort_by_key(|operation| operation.path.ends_with("/logout/all"));
+    // The one ends the app that others show, the other the session that the forgeries are copies of.
+    operations.sort_by_key(|operation| {
+        let removes = operation.method == reqwest::Method::DELETE;
+        (operation.path.ends_with("/logout/all"), removes)
+    });
     for operation in operations {
         let name = operation.name();
         let takes = rows
@@ -185,6 +253,22 @@ async fn only_the_right_token_passes_at_every_endpoint() {
                     (forged, String::new())
                 })
                 .await
+            }
+            Takes::Grant => {
+                refuses(&scene, &operation, takes, &not_refresh, |forged| {
+                    (String::new(), forged)
+                })
+                .await
+            }
+            Takes::Judged => judges(&scene, &operation, [&not_access, &not_refresh]).await,
+            Takes::Ended => ends_nothing(&scene, &operation, &owner, &not_refresh).await,
+            Takes::Signed => {
+                let genuine = scene.fresh().await.access_token;
+                for token in not_access.iter().map(|forged| &forged.token).chain([&genuine]) {
+                    let answer = scene.show(&operation, takes, token, "").await;
+                    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{name}: {}", answer.body);
+                }
+                not_access.len() + 1
             }
             Takes::Refresh => {
                 refuses(&scene, &operation, takes, &not_refresh, |forged| {
@@ -234,6 +318,7 @@ async fn refuses(
         let (access, refresh) = place(token.clone());
         let answer = scene.show(operation, takes, &access, &refresh).await;
         let refused = answer.status == StatusCode::UNAUTHORIZED
+            || matches!(takes, Takes::Grant) && answer.status == StatusCode::BAD_REQUEST
             || matches!(takes, Takes::Both) && answer.status == StatusCode::OK;
         assert!(
             refused && !answer.did_something(operation),
@@ -292,4 +377,56 @@ async fn ignores(scene: &Scene, operation: &Operation, wrong: &[Forgery]) -> usi
         );
     }
     shown.len()
+}
+
+/// A registered app and its secret.
+async fn register(owner: &Person) -> (String, String) {
+    let wanted = json!({"client_name": "the matrix", "scope": "tools:read"});
+    let app: Value = owner.post("/oauth/register", &wanted).await.json().await.unwrap();
+    let text = |member: &str| app[member].as_str().unwrap().to_owned();
+    (text("client_id"), text("client_secret"))
+}
+
+/// A client is told that every forgery is worth nothing, and that the right ones are worth something. Gives the number of cells.
+async fn judges(scene: &Scene, operation: &Operation, wrong: [&[Forgery]; 2]) -> usize {
+    let worth = async |token: &str| {
+        let answer = scene.show(operation, Takes::Judged, token, "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        serde_json::from_str::<Value>(&answer.body).unwrap()
+    };
+    let forged = wrong.into_iter().flatten();
+    // Here both kinds count.
+    let forged: Vec<_> = forged
+        .filter(|forged| forged.fault != "of the other kind")
+        .collect();
+    for Forgery { fault, token } in &forged {
+        assert_eq!(worth(token).await, json!({"active": false}), "a token {fault}");
+    }
+    let person = scene.fresh().await;
+    for token in [&person.access_token, &person.refresh_token] {
+        let told = worth(token).await;
+        assert_eq!(told["active"], true, "{told}");
+    }
+    forged.len() + 2
+}
+
+/// No forgery ends the session that it names; the right token does. Gives the number of cells.
+async fn ends_nothing(scene: &Scene, operation: &Operation, named: &Person, wrong: &[Forgery]) -> usize {
+    let forged: Vec<_> = wrong
+        .iter()
+        .filter(|forged| forged.fault != "of the other kind")
+        .collect();
+    for Forgery { fault, token } in &forged {
+        let answer = scene.show(operation, Takes::Ended, "", token).await;
+        assert_eq!(answer.status, StatusCode::OK, "a token {fault}: {}", answer.body);
+        named.get("/api/v1/auth/me").await;
+    }
+    let person = scene.fresh().await;
+    scene
+        .show(operation, Takes::Ended, "", &person.refresh_token)
+        .await;
+    let refresh = json!({"refresh_token": person.refresh_token});
+    let again = person.post("/api/v1/auth/refresh", &refresh).await;
+    assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
+    forged.len() + 1
 }

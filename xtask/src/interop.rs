@@ -6,6 +6,7 @@
 mod aimock;
 mod jose;
 mod llmock;
+mod oauth;
 mod server;
 mod stage;
 mod vault;
@@ -16,7 +17,13 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 4] = [&jose::JUDGE, &aimock::JUDGE, &llmock::JUDGE, &vault::JUDGE];
+const JUDGES: [&Judge; 5] = [
+    &jose::JUDGE,
+    &oauth::JUDGE,
+    &aimock::JUDGE,
+    &llmock::JUDGE,
+    &vault::JUDGE,
+];
 
 /// Somebody else's program that says whether ours speaks the standard.
 struct Judge {

@@ -9,7 +9,7 @@ use crate::services::Services;
 use crate::{Outcome, binary, process, tools, workspace};
 
 /// Tells the system tests where the binary is that they start.
-const BINARY_VARIABLE: &str = "CHANCERY_BIN";
+pub(crate) const BINARY_VARIABLE: &str = "CHANCERY_BIN";
 /// The package of the black-box tests, the only ones that need the binary.
 const SYSTEM_TESTS: &str = "system-tests";
 

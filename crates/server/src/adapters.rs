@@ -1,38 +1,45 @@
 //! Builds every adapter from the settings and hands it to the domain services. The only file that names an adapter.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use chancery_accounts::{AccountService, HashPool, LockoutSettings, LoginGuard, PasswordPeppers};
+use chancery_accounts::{
+    AccountService, HashPool, IssueLimits, LockoutSettings, LoginGuard, PasswordPeppers, PayloadSignatures,
+    ServiceAccountParts, ServiceAccountService, ServiceAccountSettings,
+};
 use chancery_agents::{
     FlushPolicy, Model, RunFanOut, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
 };
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySetName, KeySettings, KeyStore, WitnessedKeys};
-use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisTally};
+use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
-use chancery_guards::Tally;
-use chancery_in_process::{DEFAULT_CAPACITY, InProcessFanOut, InProcessTally};
+use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
+use chancery_in_process::{
+    DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
+};
 use chancery_jose::Algorithm;
 use chancery_key_files::KeyFiles;
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
+use chancery_oauth::Published;
+use chancery_registry::{AppService, AppServiceParts, AppServiceSettings};
 use chancery_sealing::SealingKeys;
 use chancery_store_sql::{
-    Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlAudit, SqlConversations, SqlKeySets,
-    SqlKeyWitness, SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns,
+    Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlApps, SqlAudit, SqlConversations,
+    SqlKeySets, SqlKeyWitness, SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
 use chancery_tools_web::WebSearch;
-use chancery_vault::{KeyPath, VaultClient, VaultKeys, VaultSettings};
+use chancery_vault::{KeyPath, Transit, VaultClient, VaultKeys, VaultSettings};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     app::App,
     catalog,
-    config::{Config, KeyStorage},
+    config::{self, Config, KeyStorage},
     metrics::Metrics,
     migrate,
     readiness::Readiness,
@@ -57,12 +64,15 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         HashPool::usual_threads(),
         ambient.clone(),
     )?);
+    let machines = machines(config, &database, redis.as_ref(), &tokens, &ambient)?;
+    let service_accounts = Arc::new(machines);
     let accounts = Arc::new(AccountService::new(
         people.clone(),
         people,
         tokens.clone(),
         hashes,
         Arc::new(login_guard(config, redis.as_ref(), &ambient)),
+        service_accounts.clone(),
         ambient.clone(),
     ));
     let threads = Arc::new(SqlConversations::new(database.clone()));
@@ -87,6 +97,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     };
     let runs = Arc::new(RunService::new(parts, run_settings(config)));
     let trail = Arc::new(AuditTrail::new(Arc::new(SqlAudit::new(database.clone()))));
+    let apps = Arc::new(apps(config, &database, redis.as_ref(), &tokens, &ambient));
     let readiness = Readiness {
         database: database.clone(),
         redis,
@@ -97,6 +108,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     };
     Ok(App {
         accounts,
+        service_accounts,
+        apps,
         tokens,
         keys,
         conversations: Arc::new(ConversationService::new(threads, ambient.clone())),
@@ -142,6 +155,72 @@ fn login_guard(config: &Config, redis: Option<&Redis>, ambient: &Ambient) -> Log
         network_window: auth.ip_lockout_window,
     };
     LoginGuard::new(tally, &auth.password_pepper, settings)
+}
+
+fn quota(redis: Option<&Redis>, ambient: &Ambient) -> Arc<dyn Quota> {
+    match redis {
+        Some(redis) => Arc::new(RedisQuota::new(redis.clone())),
+        None => Arc::new(InProcessQuota::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
+    }
+}
+
+fn machines(
+    config: &Config,
+    database: &Database,
+    redis: Option<&Redis>,
+    tokens: &Arc<TokenService>,
+    ambient: &Ambient,
+) -> Result<ServiceAccountService, Failure> {
+    let signatures: Option<Arc<dyn PayloadSignatures>> = match &config.storage.vault {
+        Some(vault) => Some(Arc::new(Transit::new(vault_client(vault, ambient)?))),
+        None => None,
+    };
+    let parts = ServiceAccountParts {
+        catalogue: catalog::service_accounts(config.machines.catalog.as_deref())?,
+        store: Arc::new(SqlServiceTokens::new(database.clone())),
+        signatures,
+        tokens: tokens.clone(),
+        quota: quota(redis, ambient),
+        ambient: ambient.clone(),
+    };
+    let minute = |limit| Rate::new(limit, Duration::from_mins(1));
+    let settings = ServiceAccountSettings {
+        audience: config.machines.audience.clone(),
+        limits: IssueLimits {
+            per_account: minute(config.machines.per_account),
+            per_network: minute(config.machines.together),
+            together: minute(config.machines.together),
+        },
+    };
+    Ok(ServiceAccountService::new(parts, settings))
+}
+
+fn apps(
+    config: &Config,
+    database: &Database,
+    redis: Option<&Redis>,
+    tokens: &Arc<TokenService>,
+    ambient: &Ambient,
+) -> AppService {
+    let store = Arc::new(SqlApps::new(database.clone()));
+    let assertions: Arc<dyn ReplayGuard> = match redis {
+        Some(redis) => Arc::new(RedisReplayGuard::new(redis.clone())),
+        None => Arc::new(InProcessReplayGuard::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
+    };
+    let parts = AppServiceParts {
+        system: store.clone(),
+        apps: store,
+        tokens: tokens.clone(),
+        assertions,
+        ambient: ambient.clone(),
+    };
+    let settings = AppServiceSettings {
+        assertion_audiences: vec![
+            config.auth.issuer.clone(),
+            Published::token_endpoint(config.http.public_base()),
+        ],
+    };
+    AppService::new(parts, settings)
 }
 
 fn fan_out(redis: Option<&Redis>, tasks: &TokioTasks, ambient: &Ambient) -> Arc<dyn RunFanOut> {
@@ -309,16 +388,20 @@ fn key_store(config: &Config, database: &Database, ambient: &Ambient) -> Result<
     Ok(match &config.storage.keys {
         KeyStorage::Files(folder) => Arc::new(KeyFiles::new(folder.clone())),
         KeyStorage::Sql(list) => Arc::new(sql_keys(list, database, ambient)?),
-        KeyStorage::Vault(place) => {
-            let settings = VaultSettings {
-                address: place.address.clone(),
-                token: place.token.clone(),
-                namespace: place.namespace.clone(),
-            };
-            let client = Arc::new(VaultClient::new(settings, ambient.clock.clone())?);
-            Arc::new(VaultKeys::new(client, KeyPath::parse(&place.secret_name)?))
+        KeyStorage::Vault(vault, secret_name) => {
+            let client = vault_client(vault, ambient)?;
+            Arc::new(VaultKeys::new(client, KeyPath::parse(secret_name)?))
         }
     })
+}
+
+fn vault_client(vault: &config::Vault, ambient: &Ambient) -> Result<Arc<VaultClient>, Failure> {
+    let settings = VaultSettings {
+        address: vault.address.clone(),
+        token: vault.token.clone(),
+        namespace: vault.namespace.clone(),
+    };
+    Ok(Arc::new(VaultClient::new(settings, ambient.clock.clone())?))
 }
 
 fn sql_keys(list: &SecretString, database: &Database, ambient: &Ambient) -> Result<SqlKeySets, Failure> {

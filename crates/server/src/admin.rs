@@ -27,7 +27,8 @@ struct Targets {
     /// A session, by its `sid`: its refresh token too.
     #[arg(long)]
     session: Option<SessionId>,
-    /// Everything of a subject, by its `sub`: `user:<uuid>`. Their sessions too.
+    /// Everything of a subject, by its `sub`: `user:<uuid>`, `service-account:<name>` or `app_…`. Their sessions too, and what
+    /// they do for others.
     #[arg(long)]
     subject: Option<Subject>,
     /// Everything of a tenant and everybody in it, by its id.

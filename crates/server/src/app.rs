@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use chancery_accounts::AccountService;
+use chancery_accounts::{AccountService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, TokioTasks};
 use chancery_auth_keys::KeyService;
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
+use chancery_registry::AppService;
 use chancery_tokens::TokenService;
 use chancery_tools::ToolCatalogue;
 
@@ -22,6 +23,10 @@ pub(crate) struct App {
     pub tasks: TokioTasks,
     /// People and their logins.
     pub accounts: Arc<AccountService>,
+    /// Machines of the tenants.
+    pub service_accounts: Arc<ServiceAccountService>,
+    /// API clients.
+    pub apps: Arc<AppService>,
     /// Tokens.
     pub tokens: Arc<TokenService>,
     /// Signing keys.

@@ -1,7 +1,8 @@
-//! The hosted agents: embedded, or a folder's in their place.
+//! The hosted agents and the service accounts: embedded, or an operator's in their place.
 
 use std::{error::Error, path::Path};
 
+use chancery_accounts::ServiceAccountCatalogue;
 use chancery_agents::AgentCatalogue;
 use chancery_tools::ToolCatalogue;
 
@@ -16,6 +17,8 @@ const EMBEDDED: [(&str, &str); 3] = [
         include_str!("../catalog/agents/data_analyst.toml"),
     ),
 ];
+
+const SERVICE_ACCOUNTS: &str = include_str!("../catalog/service_accounts.toml");
 
 /// Reads every `*.toml` of `folder`, or the embedded agents, and checks them against the tools there are.
 ///
@@ -35,6 +38,19 @@ pub(crate) fn load(folder: Option<&Path>, tools: &ToolCatalogue) -> Result<Agent
         .map(|(name, text)| (name.as_str(), text.as_str()))
         .collect();
     Ok(AgentCatalogue::load(&files, tools)?)
+}
+
+/// Reads the catalogue of service accounts in `file`, or the embedded one.
+///
+/// # Errors
+/// Every fault, a line each.
+pub(crate) fn service_accounts(file: Option<&Path>) -> Result<ServiceAccountCatalogue, Box<dyn Error>> {
+    let Some(file) = file else {
+        return Ok(ServiceAccountCatalogue::parse(SERVICE_ACCOUNTS)?);
+    };
+    let told = |error: &dyn std::fmt::Display| format!("SERVICE_ACCOUNT_CATALOG {}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
+    Ok(ServiceAccountCatalogue::parse(&text).map_err(|error| told(&error))?)
 }
 
 fn read(folder: &Path) -> std::io::Result<Vec<(String, String)>> {

@@ -123,7 +123,7 @@ async fn keys(config: &Config, ambient: &Ambient) -> Verdict {
         KeyStorage::Sql(_) => {
             "correct AUTH_KEY_ENCRYPTION_KEYS, and see that the database is right".to_owned()
         }
-        KeyStorage::Vault(_) => {
+        KeyStorage::Vault(..) => {
             "start Vault, or correct VAULT_ADDR, VAULT_TOKEN and AUTH_KEY_SECRET_NAME".to_owned()
         }
     };

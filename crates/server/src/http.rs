@@ -11,7 +11,7 @@ use actix_web::{
     web::{Data, PayloadConfig},
 };
 use chancery_api::{Api, problem};
-use chancery_oauth::OAuth;
+use chancery_oauth::{OAuth, Published};
 use utoipa_actix_web::AppExt;
 
 use crate::{
@@ -47,15 +47,23 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         ambient: app.ambient.clone(),
         conversations: app.conversations.clone(),
         runs: app.runs.clone(),
+        service_accounts: app.service_accounts.clone(),
         stream_chunks: config.model.stream_chunks,
         tasks: Arc::new(app.tasks.clone()),
         tokens: app.tokens.clone(),
         tools: app.tools.clone(),
     };
     let oauth = OAuth {
-        keys: app.keys.clone(),
-        issuer: config.auth.issuer.clone(),
-        public_url: config.http.public_base().to_owned(),
+        accounts: app.accounts.clone(),
+        ambient: app.ambient.clone(),
+        apps: app.apps.clone(),
+        published: Published {
+            issuer: config.auth.issuer.clone(),
+            keys: app.keys.clone(),
+            public_url: config.http.public_base().to_owned(),
+        },
+        tasks: Arc::new(app.tasks.clone()),
+        tokens: app.tokens.clone(),
     };
     let mounted = config.clone();
     let server = HttpServer::new(move || {

@@ -50,6 +50,11 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let expired = expired.clone();
         async move { expired.prune().await.map(drop) }
     });
+    let nonces = app.service_accounts.clone();
+    spawn(app, stop, "used nonces", PRUNE_EVERY, move || {
+        let nonces = nonces.clone();
+        async move { nonces.prune_nonces().await.map(drop) }
+    });
 }
 
 /// Runs `work` again and again with `pause` between. The loop goes on after a fault; of many in a row the first is logged,

@@ -24,6 +24,11 @@ impl Stage {
         })
     }
 
+    /// The server's binary.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Starts the server on a free port and an empty data folder. It sees `settings` and none of our environment.
     pub(super) fn serve(&self, settings: &[(&str, &str)]) -> Outcome<Server> {
         Server::start(&self.binary, settings)

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chancery_accounts::PayloadSignatures;
 use chancery_ambient::{Fault, within};
 use serde::Deserialize;
 use serde_json::json;
@@ -111,6 +113,14 @@ fn refused(key: &TransitKey, answer: &Answer) -> Result<bool, VaultError> {
         return Err(VaultError::NoSuchKey { key: key.to_string() });
     }
     Err(answer.refusal())
+}
+
+#[async_trait]
+impl PayloadSignatures for Transit {
+    async fn is_signed(&self, vault_key: &str, payload: &[u8], signature: &str) -> Result<bool, Fault> {
+        let key = TransitKey::parse(vault_key).map_err(Fault::corrupt)?;
+        self.verify(&key, payload, signature).await
+    }
 }
 
 #[derive(Deserialize)]

@@ -53,7 +53,10 @@ impl TokenService {
                 let tenant = claims.tenant_id.unwrap_or(TenantId::PLATFORM);
                 let event = self.revoked_event(tenant, claims.jti.to_string(), "token", "its client");
                 let revocation = order.of(Revoked::Token(claims.jti));
-                self.revocation_store.revoke(&[revocation], &[event]).await?;
+                self.revocation_store
+                    .revoke(std::slice::from_ref(&revocation), &[event])
+                    .await?;
+                self.revocations.learn(revocation);
                 return Ok(true);
             }
             Ok(_) => return Err(HolderRefused::NotTheClients),
@@ -66,12 +69,8 @@ impl TokenService {
         if family.client_id != client_id {
             return Err(HolderRefused::NotTheClients);
         }
-        let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(family.sid));
         let event = self.family_event(&family, EventKind::SessionEnded);
-        Ok(self
-            .families
-            .end(family.sid, EndReason::Revoked, &revocation, &[event])
-            .await?)
+        Ok(self.end_family(family.sid, EndReason::Revoked, event).await?)
     }
 
     /// The family whose current token this is, while both last.

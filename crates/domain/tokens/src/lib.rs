@@ -34,7 +34,7 @@ pub use refresh::OpenRefresh;
 pub use revocation::{Revocation, RevocationOrder, Revoked, TokenMarks, Whose};
 pub use revocation_feed::{FRESH_FOR, RevocationFeed, Standing};
 pub use revoke::RevokeTarget;
-pub use service::{TokenService, TokenSettings};
+pub use service::{TokenService, TokenSettings, hash_device};
 pub use service_token::ServiceGrant;
 pub use session::{Authority, SessionGrant, TokenPair};
 pub use sessions::MOST_SESSIONS;

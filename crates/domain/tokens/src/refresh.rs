@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Revocation, RevocationOrder, Revoked,
-    Rotation, TokenPair, TokenService, service::hash_device,
+    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Rotation, TokenPair, TokenService,
+    service::hash_device,
 };
 
 /// A refresh token that was found good. Whoever holds it looks up what its subject may do now, and hands both to
@@ -164,10 +164,7 @@ impl TokenService {
             return Err(EndRefused::NotYours);
         }
         let ended = self.family_event(&family, EventKind::SessionEnded);
-        Ok(self
-            .families
-            .end(family.sid, EndReason::Logout, &self.end_of(&family), &[ended])
-            .await?)
+        Ok(self.end_family(family.sid, EndReason::Logout, ended).await?)
     }
 
     /// Claims that nobody vouched for yet: they tell which family to compare with.
@@ -219,18 +216,9 @@ impl TokenService {
         Err(refused.into())
     }
 
-    /// What ends the session's access tokens with it.
-    fn end_of(&self, family: &Family) -> Revocation {
-        RevocationOrder::new(&self.ambient).of(Revoked::Session(family.sid))
-    }
-
     async fn end_reused(&self, family: &Family) -> RefreshRefused {
         let reused = self.family_event(family, EventKind::RefreshReused);
-        match self
-            .families
-            .end(family.sid, EndReason::Reuse, &self.end_of(family), &[reused])
-            .await
-        {
+        match self.end_family(family.sid, EndReason::Reuse, reused).await {
             Ok(_) => {
                 tracing::warn!(session = %family.sid, tenant = %family.tenant, "a refresh token was reused; the session has been ended");
                 RefreshRefused::Reused

@@ -86,6 +86,12 @@ impl RevocationFeed {
         Ok(())
     }
 
+    /// Takes over a revocation that this process has just stored, so that its own next answer keeps to it.
+    pub(crate) fn learn(&self, revocation: Revocation) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.add(revocation);
+    }
+
     /// Forgets what ends nothing any more, here and in the store. Gives how many the store forgot.
     #[tracing::instrument(name = "tokens.prune_revocations", skip_all)]
     pub async fn prune(&self) -> Result<u64, Fault> {

@@ -294,7 +294,9 @@ impl TokenService {
     }
 }
 
-pub(crate) fn hash_device(device: &str) -> [u8; 32] {
+/// SHA-256 of the name that a client gave its device: what is kept of it.
+#[must_use]
+pub fn hash_device(device: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     for (byte, computed) in hash.iter_mut().zip(digest(&SHA256, device.as_bytes()).as_ref()) {
         *byte = *computed;

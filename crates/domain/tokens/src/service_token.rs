@@ -7,10 +7,7 @@ use chancery_ambient::Fault;
 use chancery_ids::{SessionId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{
-    Binding, EndReason, Family, RevocationOrder, Revoked, SealedToken, TokenMac, TokenService,
-    service::hash_device,
-};
+use crate::{Binding, EndReason, Family, SealedToken, TokenMac, TokenService, service::hash_device};
 
 /// What a service account shall be able to do.
 #[derive(Debug, Clone)]
@@ -69,15 +66,10 @@ impl TokenService {
         let Some(family) = family.filter(own) else {
             return Ok(None);
         };
-        let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(sid));
         let event = self
             .revoked_event(family.tenant, sid.to_string(), "service token", reason)
             .with("by", caller.subject.to_string());
-        let ended = self
-            .families
-            .end(sid, EndReason::Revoked, &revocation, &[event])
-            .await?;
-        Ok(Some(ended))
+        Ok(Some(self.end_family(sid, EndReason::Revoked, event).await?))
     }
 
     /// The current token of a family once more, from its sealed copy, which has to be the one that was stored.

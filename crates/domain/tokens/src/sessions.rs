@@ -2,7 +2,7 @@
 
 use chancery_access::Principal;
 use chancery_ambient::Fault;
-use chancery_events::EventKind;
+use chancery_events::{Event, EventKind};
 use chancery_ids::SessionId;
 
 use crate::{EndReason, Family, RevocationOrder, Revoked, TokenService, Whose};
@@ -32,13 +32,23 @@ impl TokenService {
         let Some(family) = family.filter(|family| family.belongs_to(caller)) else {
             return Ok(None);
         };
-        let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(session));
         let event = self.family_event(&family, EventKind::SessionEnded);
-        let ended = self
-            .families
-            .end(session, EndReason::Revoked, &revocation, &[event])
-            .await?;
-        Ok(Some(ended))
+        Ok(Some(self.end_family(session, EndReason::Revoked, event).await?))
+    }
+
+    /// Ends a family and its access tokens; `false` when it had ended before.
+    pub(crate) async fn end_family(
+        &self,
+        session: SessionId,
+        reason: EndReason,
+        event: Event,
+    ) -> Result<bool, Fault> {
+        let revocation = RevocationOrder::new(&self.ambient).of(Revoked::Session(session));
+        let ended = self.families.end(session, reason, &revocation, &[event]).await?;
+        if ended {
+            self.revocations.learn(revocation);
+        }
+        Ok(ended)
     }
 
     /// Ends every session and every token of the caller, in every tenant, this one too. Gives how many sessions ended.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod http;
+mod machines;
 mod model;
 mod secrets;
 mod source;
@@ -11,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use auth::Auth;
 pub(crate) use http::{Http, without_port};
+pub(crate) use machines::Machines;
 pub(crate) use model::ModelSettings;
 pub(crate) use secrets::DevelopmentSecrets;
 pub(crate) use source::{ConfigErrors, Source};
-pub(crate) use storage::{KeyStorage, Storage};
+pub(crate) use storage::{KeyStorage, Storage, Vault};
 
 /// Everything the server is told. Built once, at the start; nothing below the server crate sees it.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Config {
     pub storage: Storage,
     /// Tokens, passwords and the first owner.
     pub auth: Auth,
+    /// Service accounts.
+    pub machines: Machines,
     /// The model and the hosted agents.
     pub model: ModelSettings,
 }
@@ -57,6 +61,7 @@ impl Config {
         let log_level = source.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
         let http = Http::read(&mut source);
         let storage = Storage::read(&mut source, &data_dir, development);
+        let machines = Machines::read(&mut source);
         let model = ModelSettings::read(&mut source);
         let auth = Auth::read(&mut source, &http, &data_dir, development);
         source.finish()?;
@@ -67,6 +72,7 @@ impl Config {
             http,
             storage,
             auth,
+            machines,
             model,
         })
     }

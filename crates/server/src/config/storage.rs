@@ -22,6 +22,8 @@ pub(crate) struct Storage {
     pub redis_url: Option<SecretString>,
     /// `AUTH_KEY_STORAGE_BACKEND`.
     pub keys: KeyStorage,
+    /// The Vault that keeps keys and checks the requests of service accounts, where there is one.
+    pub vault: Option<Vault>,
 }
 
 /// Where signing keys are kept.
@@ -32,21 +34,19 @@ pub(crate) enum KeyStorage {
     /// `sql`: in the database, sealed with the first of these (`AUTH_KEY_ENCRYPTION_KEYS`, or the file that
     /// `AUTH_KEY_ENCRYPTION_KEYS_FILE` names).
     Sql(SecretString),
-    /// `secret-manager`: in Vault's KV engine.
-    Vault(VaultKeyPlace),
+    /// `secret-manager`: in Vault's KV engine, at `AUTH_KEY_SECRET_NAME`: `<mount>/data/<path>`.
+    Vault(Vault, String),
 }
 
-/// Where in Vault.
-#[derive(Debug)]
-pub(crate) struct VaultKeyPlace {
+/// How Vault is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Vault {
     /// `VAULT_ADDR`.
     pub address: Url,
     /// `VAULT_TOKEN`.
     pub token: SecretString,
     /// `VAULT_NAMESPACE`.
     pub namespace: Option<String>,
-    /// `AUTH_KEY_SECRET_NAME`: `<mount>/data/<path>`.
-    pub secret_name: String,
 }
 
 impl Storage {
@@ -56,7 +56,8 @@ impl Storage {
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("chancery.db").display()));
         let postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
         let redis_url = source.text("REDIS_URL").map(SecretString::from);
-        let keys = KeyStorage::read(source, data_dir);
+        let vault = Vault::read(source);
+        let keys = KeyStorage::read(source, data_dir, vault.as_ref());
         if postgres && !development {
             if matches!(keys, KeyStorage::Files(_)) {
                 source.refuse(
@@ -75,17 +76,21 @@ impl Storage {
             auto_migrate: source.flag("AUTO_RUN_MIGRATIONS").unwrap_or(!postgres),
             redis_url,
             keys,
+            vault,
         }
     }
 }
 
 impl KeyStorage {
-    fn read(source: &mut Source, data_dir: &Path) -> Self {
+    fn read(source: &mut Source, data_dir: &Path, vault: Option<&Vault>) -> Self {
         let folder = source
             .text("AUTH_KEY_STORAGE_PATH")
             .map_or_else(|| data_dir.join("keys"), PathBuf::from);
         // Read whichever is used, so that a setting for another one is no unknown name.
-        let (sealing, vault) = (sealing_keys(source), VaultKeyPlace::read(source));
+        let sealing = sealing_keys(source);
+        let secret_name = source
+            .text("AUTH_KEY_SECRET_NAME")
+            .unwrap_or_else(|| "secret/data/chancery/keys".to_owned());
         match source.text("AUTH_KEY_STORAGE_BACKEND").as_deref() {
             None | Some("file") => return Self::Files(folder),
             Some("sql") => match sealing {
@@ -96,7 +101,7 @@ impl KeyStorage {
                 ),
             },
             Some("secret-manager") => match vault {
-                Some(place) => return Self::Vault(place),
+                Some(vault) => return Self::Vault(vault.clone(), secret_name),
                 None => source.refuse(
                     "VAULT_ADDR",
                     "and VAULT_TOKEN must be set with AUTH_KEY_STORAGE_BACKEND=secret-manager",
@@ -109,7 +114,7 @@ impl KeyStorage {
     }
 }
 
-impl VaultKeyPlace {
+impl Vault {
     fn read(source: &mut Source) -> Option<Self> {
         let text = source.text("VAULT_ADDR");
         let address: Option<Url> = text.as_ref().and_then(|text| text.parse().ok());
@@ -118,14 +123,13 @@ impl VaultKeyPlace {
         }
         let token = source.text("VAULT_TOKEN").map(SecretString::from);
         let namespace = source.text("VAULT_NAMESPACE");
-        let secret_name = source
-            .text("AUTH_KEY_SECRET_NAME")
-            .unwrap_or_else(|| "secret/data/chancery/keys".to_owned());
+        if address.is_some() != token.is_some() {
+            source.refuse("VAULT_ADDR", "and VAULT_TOKEN go together");
+        }
         Some(Self {
             address: address?,
             token: token?,
             namespace,
-            secret_name,
         })
     }
 }

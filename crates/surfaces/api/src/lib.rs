@@ -12,6 +12,7 @@ pub mod problem;
 mod routes;
 mod runs;
 mod secret_names;
+mod service_accounts;
 mod sse;
 mod state;
 mod tools;

@@ -85,23 +85,28 @@ impl Params {
         number.unwrap_or_default().into()
     }
 
-    /// One of a few words, each with what it means; the first is taken when it is not given.
-    pub(crate) fn choice<T: Copy>(&mut self, name: &'static str, words: [(&'static str, T); 2]) -> T {
-        let [(_, otherwise), _] = words;
+    /// One of a few words, each with what it means; the usual one is taken when it is not given.
+    pub(crate) fn choice<T: Copy, const N: usize>(
+        &mut self,
+        name: &'static str,
+        usual: (&'static str, T),
+        others: [(&'static str, T); N],
+    ) -> T {
         let Some(text) = self.text(name) else {
-            return otherwise;
+            return usual.1;
         };
-        let chosen = words.into_iter().find(|(word, _)| *word == text);
-        if let Some((_, meaning)) = chosen {
+        let words = || std::iter::once(usual).chain(others);
+        if let Some((_, meaning)) = words().find(|(word, _)| *word == text) {
             return meaning;
         }
-        let expected = words.map(|(word, _)| format!("'{word}'")).join(" or ");
+        let expected: Vec<_> = words().map(|(word, _)| format!("'{word}'")).collect();
+        let expected = expected.join(" or ");
         let violation = Violation::new("query", "literal_error", format!("Input should be {expected}"))
             .at(name)
             .input(scalar_input(std::iter::once(name), &Value::from(text)))
             .ctx(json!({"expected": expected}));
         self.violations.add(violation);
-        otherwise
+        usual.1
     }
 
     /// Fails with everything that was wrong.
@@ -131,7 +136,7 @@ mod tests {
     fn what_is_not_given_has_its_default() {
         let mut params = of("unknown=1");
         assert_eq!(params.limit(50, 100).as_usize(), 50);
-        assert!(params.choice("direction", [("desc", true), ("asc", false)]));
+        assert!(params.choice("direction", ("desc", true), [("asc", false)]));
         assert_eq!(params.text("cursor"), None);
         params.finish().unwrap();
     }
@@ -147,7 +152,7 @@ mod tests {
     async fn everything_that_is_wrong_is_told_at_once() {
         let mut params = of("limit=0&direction=sideways");
         params.limit(50, 100);
-        params.choice("direction", [("desc", true), ("asc", false)]);
+        params.choice("direction", ("desc", true), [("asc", false)]);
         params.required("q");
         let expected = json!([
             {"type": "greater_than_equal", "loc": ["query", "limit"], "input": "0", "ctx": {"ge": 1},

@@ -18,7 +18,7 @@ use crate::{
     caller::OwnTokens,
     conversations,
     problem::{Problem, RouteMethods, Violation, name_instance},
-    runs,
+    runs, service_accounts,
     state::Api,
     tools,
 };
@@ -53,6 +53,11 @@ pub fn describe(routes: &mut ServiceConfig) {
             .service(auth::log_out_everywhere)
             .service(auth::list_sessions)
             .service(auth::end_session)
+            .service(auth::delegate)
+            .service(service_accounts::issue_signed)
+            .service(service_accounts::issue_by_person)
+            .service(service_accounts::list_tokens)
+            .service(service_accounts::revoke_token)
             .service(runs::chat)
             .service(runs::chat_stream)
             .service(runs::follow_run)

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::web::Data;
-use chancery_accounts::AccountService;
+use chancery_accounts::{AccountService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, Fault, Tasks, run_on, within};
 use chancery_conversations::ConversationService;
@@ -25,6 +25,8 @@ pub struct Api {
     pub conversations: Arc<ConversationService>,
     /// Turns of hosted agents.
     pub runs: Arc<RunService>,
+    /// Machines of the tenants.
+    pub service_accounts: Arc<ServiceAccountService>,
     /// Streams are of the first version's frames unless a request says otherwise (`CHAT_STREAM_FORMAT=chunks`).
     pub stream_chunks: bool,
     /// The main runtime, where every pool lives.

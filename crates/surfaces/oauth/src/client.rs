@@ -41,12 +41,15 @@ impl Shown {
                 }))
             }
             (None, Some(secret), None) => {
-                let client_id = client_id.ok_or_else(|| OAuthError::invalid_request("client_id is missing."))?;
+                let client_id =
+                    client_id.ok_or_else(|| OAuthError::invalid_request("client_id is missing."))?;
                 Ok(Self::Credentials(ClientCredentials::Secret { client_id, secret }))
             }
             (None, None, Some(assertion)) => {
                 if form.text("client_assertion_type").as_deref() != Some(JWT_BEARER) {
-                    return Err(OAuthError::invalid_request("client_assertion_type is not jwt-bearer."));
+                    return Err(OAuthError::invalid_request(
+                        "client_assertion_type is not jwt-bearer.",
+                    ));
                 }
                 Ok(Self::Credentials(ClientCredentials::Assertion {
                     client_id,

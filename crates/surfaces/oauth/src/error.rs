@@ -158,9 +158,10 @@ impl From<GrantRefused> for OAuthError {
     fn from(refused: GrantRefused) -> Self {
         match refused {
             GrantRefused::Client(refused) => refused.into(),
-            GrantRefused::Scope(Some(scope)) => {
-                Self::bad("invalid_scope", format!("This client may not have the scope {scope}."))
-            }
+            GrantRefused::Scope(Some(scope)) => Self::bad(
+                "invalid_scope",
+                format!("This client may not have the scope {scope}."),
+            ),
             GrantRefused::Scope(None) => Self::invalid_scope(),
             GrantRefused::UnknownAudience => {
                 Self::bad("invalid_target", "Tokens are not issued for this audience.")

@@ -78,9 +78,14 @@ impl FromRequest for Form {
             }
             let reading = read(payload);
             let bytes = match request.app_data::<Data<OAuth>>() {
-                Some(oauth) => within(&*oauth.ambient.clock, TIME, reading).await.map_err(|_late| {
-                    OAuthError::unreadable(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
-                })??,
+                Some(oauth) => within(&*oauth.ambient.clock, TIME, reading)
+                    .await
+                    .map_err(|_late| {
+                        OAuthError::unreadable(
+                            StatusCode::REQUEST_TIMEOUT,
+                            "The body did not arrive in time.",
+                        )
+                    })??,
                 None => reading.await?,
             };
             parse(&bytes)

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use chancery_auth_keys::JwksDocument;
 
-use crate::OAuth;
+use crate::Published;
 
 /// The published keys (RFC 7517).
 #[utoipa::path(
@@ -20,8 +20,8 @@ use crate::OAuth;
     ),
 )]
 #[get("/.well-known/jwks.json")]
-pub(crate) async fn jwks_json(oauth: Data<OAuth>, request: HttpRequest) -> HttpResponse {
-    answer(&oauth.keys.jwks(), request.headers())
+pub(crate) async fn jwks_json(published: Data<Published>, request: HttpRequest) -> HttpResponse {
+    answer(&published.keys.jwks(), request.headers())
 }
 
 /// The published keys (RFC 7517), under the address that agent-trust clients know.
@@ -33,8 +33,8 @@ pub(crate) async fn jwks_json(oauth: Data<OAuth>, request: HttpRequest) -> HttpR
     ),
 )]
 #[get("/.well-known/jwks")]
-pub(crate) async fn jwks(oauth: Data<OAuth>, request: HttpRequest) -> HttpResponse {
-    answer(&oauth.keys.jwks(), request.headers())
+pub(crate) async fn jwks(published: Data<Published>, request: HttpRequest) -> HttpResponse {
+    answer(&published.keys.jwks(), request.headers())
 }
 
 fn answer(document: &JwksDocument, asked: &HeaderMap) -> HttpResponse {

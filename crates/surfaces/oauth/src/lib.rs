@@ -12,7 +12,7 @@ mod state;
 mod token;
 
 pub use routes::{configure, describe};
-pub use state::OAuth;
+pub use state::{OAuth, Published};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use chancery_access::TenantRole;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{OAuth, token::TOKEN_EXCHANGE};
+use crate::{Published, token::TOKEN_EXCHANGE};
 
 /// What clients can find out about us. What is not offered is not listed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,16 +47,21 @@ pub(crate) struct Metadata {
 }
 
 const PROVEN: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-const PROVEN_OR_NAMED: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+const PROVEN_OR_NAMED: [&str; 4] = [
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+    "none",
+];
 const ASSERTED_WITH: [&str; 3] = ["EdDSA", "Ed25519", "ES256"];
 
 impl Metadata {
-    fn of(oauth: &OAuth) -> Self {
-        let base = oauth.public_url.trim_end_matches('/');
+    fn of(published: &Published) -> Self {
+        let base = published.public_url.trim_end_matches('/');
         Self {
-            issuer: oauth.issuer.clone(),
+            issuer: published.issuer.clone(),
             jwks_uri: format!("{base}/.well-known/jwks.json"),
-            token_endpoint: OAuth::token_endpoint(base),
+            token_endpoint: Published::token_endpoint(base),
             introspection_endpoint: format!("{base}/oauth/introspect"),
             revocation_endpoint: format!("{base}/oauth/revoke"),
             registration_endpoint: format!("{base}/oauth/register"),
@@ -82,20 +87,20 @@ impl Metadata {
 /// Describes the authorization server (RFC 8414).
 #[utoipa::path(tag = "oauth", responses((status = 200, description = "The metadata", body = Metadata)))]
 #[get("/.well-known/oauth-authorization-server")]
-pub(crate) async fn authorization_server(oauth: Data<OAuth>) -> HttpResponse {
-    answer(&oauth)
+pub(crate) async fn authorization_server(published: Data<Published>) -> HttpResponse {
+    answer(&published)
 }
 
 /// The same under the address that clients of OpenID Connect know (OpenID Connect Discovery section 4).
 #[utoipa::path(tag = "oauth", responses((status = 200, description = "The metadata", body = Metadata)))]
 #[get("/.well-known/openid-configuration")]
-pub(crate) async fn openid_configuration(oauth: Data<OAuth>) -> HttpResponse {
-    answer(&oauth)
+pub(crate) async fn openid_configuration(published: Data<Published>) -> HttpResponse {
+    answer(&published)
 }
 
-fn answer(oauth: &OAuth) -> HttpResponse {
+fn answer(published: &Published) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-        .json(Metadata::of(oauth))
+        .json(Metadata::of(published))
 }

@@ -101,7 +101,10 @@ pub(crate) async fn register(
         let new = NewApp {
             name: &wanted.name,
             scopes: wanted.scopes,
-            credential: wanted.jwks.as_deref().map_or(NewCredential::Secret, NewCredential::Keys),
+            credential: wanted
+                .jwks
+                .as_deref()
+                .map_or(NewCredential::Secret, NewCredential::Keys),
         };
         oauth.apps.register(&caller, new).await
     });
@@ -212,7 +215,11 @@ pub(crate) async fn remove(
     client_id: Path<String>,
 ) -> Result<HttpResponse, OAuthError> {
     let (caller, id) = (caller.into_principal(), named(&client_id)?);
-    run(&oauth, |oauth| async move { oauth.apps.remove(&caller, id).await }).await?;
+    run(
+        &oauth,
+        |oauth| async move { oauth.apps.remove(&caller, id).await },
+    )
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -14,7 +14,10 @@ pub fn configure(oauth: OAuth) -> impl FnOnce(&mut ServiceConfig) {
         let json = JsonConfig::default()
             .limit(JSON_LIMIT)
             .error_handler(|error, _| OAuthError::from(error).into());
-        routes.app_data(Data::new(oauth)).app_data(json);
+        routes
+            .app_data(Data::new(oauth.published.clone()))
+            .app_data(Data::new(oauth))
+            .app_data(json);
         describe(routes);
     }
 }
@@ -26,7 +29,7 @@ pub fn describe(routes: &mut ServiceConfig) {
         .service(jwks::jwks)
         .service(metadata::authorization_server)
         .service(metadata::openid_configuration)
-        .service(token::token)
+        .service(token::issue_token)
         .service(introspect::introspect)
         .service(introspect::revoke)
         .service(register::register)

@@ -20,19 +20,26 @@ pub struct OAuth {
     pub ambient: Ambient,
     /// Clients.
     pub apps: Arc<AppService>,
-    /// `iss` of our tokens.
-    pub issuer: String,
-    /// The published keys.
-    pub keys: Arc<KeyService>,
-    /// The address that clients use, without a slash at its end. Every address in an answer begins with it.
-    pub public_url: String,
+    /// What anybody may read.
+    pub published: Published,
     /// The main runtime, where every pool lives.
     pub tasks: Arc<dyn Tasks>,
     /// Ends tokens.
     pub tokens: Arc<TokenService>,
 }
 
-impl OAuth {
+/// What verifiers and clients fetch. The handlers of it touch memory alone.
+#[derive(Clone)]
+pub struct Published {
+    /// `iss` of our tokens.
+    pub issuer: String,
+    /// The published keys.
+    pub keys: Arc<KeyService>,
+    /// The address that clients use, without a slash at its end. Every address in an answer begins with it.
+    pub public_url: String,
+}
+
+impl Published {
     /// The address of the token endpoint, which an assertion may name as its audience.
     #[must_use]
     pub fn token_endpoint(public_url: &str) -> String {

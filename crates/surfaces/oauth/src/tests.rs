@@ -18,11 +18,13 @@ use chancery_jose::Algorithm;
 use serde_json::{Value, json};
 use utoipa_actix_web::AppExt;
 
-use crate::{OAuth, configure};
+use actix_web::web::Data;
+
+use crate::{Published, describe};
 
 const JWKS: &str = "/.well-known/jwks.json";
 
-async fn oauth() -> OAuth {
+async fn published() -> Published {
     let settings = KeySettings {
         jwks_max_age: Duration::from_mins(5),
         longest_life: Duration::from_mins(15),
@@ -31,17 +33,18 @@ async fn oauth() -> OAuth {
     let keys = KeyService::open(Arc::new(MemoryKeyStore::default()), settings, Ambient::system())
         .await
         .unwrap();
-    OAuth {
+    Published {
         keys: Arc::new(keys),
         issuer: "https://auth.example".to_owned(),
         public_url: "https://chancery.example".to_owned(),
     }
 }
 
-async fn send(oauth: &OAuth, request: TestRequest) -> ServiceResponse {
+async fn send(published: &Published, request: TestRequest) -> ServiceResponse {
     let app = App::new()
         .into_utoipa_app()
-        .configure(configure(oauth.clone()))
+        .app_data(Data::new(published.clone()))
+        .configure(describe)
         .into_app();
     call_service(&init_service(app).await, request.to_request()).await
 }
@@ -56,9 +59,9 @@ fn get(headers: &HeaderMap, name: header::HeaderName) -> String {
 
 #[actix_web::test]
 async fn both_addresses_give_the_same_public_keys() {
-    let oauth = oauth().await;
-    let one = text(send(&oauth, TestRequest::get().uri(JWKS)).await).await;
-    let other = text(send(&oauth, TestRequest::get().uri("/.well-known/jwks")).await).await;
+    let published = published().await;
+    let one = text(send(&published, TestRequest::get().uri(JWKS)).await).await;
+    let other = text(send(&published, TestRequest::get().uri("/.well-known/jwks")).await).await;
     assert_eq!(one, other);
     let keys: Value = serde_json::from_str(&one).unwrap();
     let keys = keys["keys"].as_array().unwrap();
@@ -73,11 +76,11 @@ async fn both_addresses_give_the_same_public_keys() {
 
 #[actix_web::test]
 async fn a_cache_is_told_what_it_needs_on_200_and_on_304() {
-    let oauth = oauth().await;
-    let full = send(&oauth, TestRequest::get().uri(JWKS)).await;
+    let published = published().await;
+    let full = send(&published, TestRequest::get().uri(JWKS)).await;
     let tag = get(full.headers(), header::ETAG);
     let known = send(
-        &oauth,
+        &published,
         TestRequest::get()
             .uri(JWKS)
             .insert_header((header::IF_NONE_MATCH, tag.as_str())),
@@ -99,9 +102,9 @@ async fn a_cache_is_told_what_it_needs_on_200_and_on_304() {
 
 #[actix_web::test]
 async fn tags_in_lists_over_several_lines_weak_or_any_are_understood() {
-    let oauth = oauth().await;
+    let published = published().await;
     let tag = get(
-        send(&oauth, TestRequest::get().uri(JWKS)).await.headers(),
+        send(&published, TestRequest::get().uri(JWKS)).await.headers(),
         header::ETAG,
     );
     for known in [format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
@@ -109,7 +112,7 @@ async fn tags_in_lists_over_several_lines_weak_or_any_are_understood() {
             .uri(JWKS)
             .insert_header((header::IF_NONE_MATCH, known.as_str()));
         assert_eq!(
-            send(&oauth, request).await.status(),
+            send(&published, request).await.status(),
             StatusCode::NOT_MODIFIED,
             "{known}"
         );
@@ -118,18 +121,21 @@ async fn tags_in_lists_over_several_lines_weak_or_any_are_understood() {
         .uri(JWKS)
         .append_header((header::IF_NONE_MATCH, "\"x\""))
         .append_header((header::IF_NONE_MATCH, tag.as_str()));
-    assert_eq!(send(&oauth, two_lines).await.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(
+        send(&published, two_lines).await.status(),
+        StatusCode::NOT_MODIFIED
+    );
     let other = TestRequest::get()
         .uri(JWKS)
         .insert_header((header::IF_NONE_MATCH, "\"x\""));
-    assert_eq!(send(&oauth, other).await.status(), StatusCode::OK);
+    assert_eq!(send(&published, other).await.status(), StatusCode::OK);
 }
 
 #[actix_web::test]
 async fn a_date_counts_only_where_there_is_no_tag() {
-    let oauth = oauth().await;
+    let published = published().await;
     let changed = get(
-        send(&oauth, TestRequest::get().uri(JWKS)).await.headers(),
+        send(&published, TestRequest::get().uri(JWKS)).await.headers(),
         header::LAST_MODIFIED,
     );
     let since = |date: &str| {
@@ -138,27 +144,27 @@ async fn a_date_counts_only_where_there_is_no_tag() {
             .insert_header((header::IF_MODIFIED_SINCE, date))
     };
     assert_eq!(
-        send(&oauth, since(&changed)).await.status(),
+        send(&published, since(&changed)).await.status(),
         StatusCode::NOT_MODIFIED
     );
     for stale in ["Thu, 01 Jan 1970 00:00:00 GMT", "no date"] {
         assert_eq!(
-            send(&oauth, since(stale)).await.status(),
+            send(&published, since(stale)).await.status(),
             StatusCode::OK,
             "{stale}"
         );
     }
     let both = since(&changed).insert_header((header::IF_NONE_MATCH, "\"x\""));
-    assert_eq!(send(&oauth, both).await.status(), StatusCode::OK);
+    assert_eq!(send(&published, both).await.status(), StatusCode::OK);
 }
 
 #[actix_web::test]
 async fn the_tag_changes_with_the_keys() {
-    let oauth = oauth().await;
-    let before = send(&oauth, TestRequest::get().uri(JWKS)).await;
+    let published = published().await;
+    let before = send(&published, TestRequest::get().uri(JWKS)).await;
     let tag = get(before.headers(), header::ETAG);
     let keys: Value = serde_json::from_str(&text(before).await).unwrap();
-    oauth
+    published
         .keys
         .compromise(keys["keys"][0]["kid"].as_str().unwrap())
         .await
@@ -166,16 +172,16 @@ async fn the_tag_changes_with_the_keys() {
     let known = TestRequest::get()
         .uri(JWKS)
         .insert_header((header::IF_NONE_MATCH, tag.as_str()));
-    assert_eq!(send(&oauth, known).await.status(), StatusCode::OK);
+    assert_eq!(send(&published, known).await.status(), StatusCode::OK);
 }
 
 #[actix_web::test]
 async fn metadata_names_our_own_address_whatever_host_is_asked() {
     let request = TestRequest::get()
-        .uri("/.well-known/oauth-authorization-server")
+        .uri("/.well-known/openid-configuration")
         .insert_header((header::HOST, "evil.example"))
         .insert_header(("x-forwarded-host", "evil.example"));
-    let metadata = text(send(&oauth().await, request).await).await;
+    let metadata = text(send(&published().await, request).await).await;
     assert!(!metadata.contains("evil"), "{metadata}");
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
     assert_eq!(metadata["issuer"], "https://auth.example");
@@ -184,6 +190,12 @@ async fn metadata_names_our_own_address_whatever_host_is_asked() {
         "https://chancery.example/.well-known/jwks.json"
     );
     assert_eq!(metadata["response_types_supported"], json!([]));
-    assert_eq!(metadata["grant_types_supported"], json!([]));
-    assert!(metadata.get("token_endpoint").is_none());
+    for endpoint in ["token", "introspection", "revocation", "registration"] {
+        let address = metadata[format!("{endpoint}_endpoint")].as_str().unwrap();
+        assert!(
+            address.starts_with("https://chancery.example/oauth/"),
+            "{address}"
+        );
+    }
+    assert!(metadata.get("authorization_endpoint").is_none());
 }

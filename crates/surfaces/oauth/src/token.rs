@@ -86,7 +86,7 @@ pub(crate) struct TokenAnswer {
     ),
 )]
 #[post("/oauth/token")]
-pub(crate) async fn token(
+pub(crate) async fn issue_token(
     oauth: Data<OAuth>,
     request: HttpRequest,
     form: Form,

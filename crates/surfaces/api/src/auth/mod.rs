@@ -1,12 +1,14 @@
 //! `/auth`: logging in, staying logged in, logging out.
 
+mod delegations;
 mod me;
 mod problem;
 mod sessions;
 mod wire;
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web::Data};
-use chancery_accounts::{LoggedIn, LoginRequest};
+use chancery_accounts::{LoggedIn, LoginRequest, RefreshRequest};
+use chancery_tokens::TokenPair;
 
 use crate::{
     body::Body,
@@ -16,7 +18,9 @@ use crate::{
     problem::{Failure, Limited, Private, WithBody},
     state::{Api, run},
 };
+pub(crate) use delegations::delegate;
 use me::MeAnswer;
+pub(crate) use sessions::short_hex;
 pub(crate) use sessions::{end_session, list_sessions, log_out_everywhere};
 use wire::{LoginBody, LogoutAnswer, LogoutBody, RefreshBody, TokenAnswer};
 
@@ -50,7 +54,8 @@ pub(crate) async fn log_in(
         };
         api.accounts.log_in(request).await
     });
-    Ok(tokens(logged_in.await?))
+    let logged_in: LoggedIn = logged_in.await?;
+    Ok(tokens(logged_in.pair))
 }
 
 /// Exchanges a refresh token for the next pair.
@@ -65,12 +70,14 @@ pub(crate) async fn log_in(
 #[post("/auth/refresh")]
 pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Result<HttpResponse, Failure> {
     let refresh = refresh.0;
-    let logged_in = run(&api, |api| async move {
-        api.accounts
-            .refresh(&refresh.token, refresh.device.as_deref())
-            .await
+    let refreshed = run(&api, |api| async move {
+        let request = RefreshRequest {
+            device: refresh.device.as_deref(),
+            ..RefreshRequest::of(&refresh.token)
+        };
+        api.accounts.refresh(request).await
     });
-    Ok(tokens(logged_in.await?))
+    Ok(tokens(refreshed.await?))
 }
 
 /// Shows the caller.
@@ -127,11 +134,11 @@ pub(crate) async fn log_out(
 }
 
 /// RFC 6749 section 5.1: no cache keeps tokens.
-fn tokens(logged_in: LoggedIn) -> HttpResponse {
+fn tokens(pair: TokenPair) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
-        .json(TokenAnswer::from(logged_in))
+        .json(TokenAnswer::from(pair))
 }
 
 #[cfg(test)]

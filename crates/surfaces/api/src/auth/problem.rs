@@ -59,7 +59,7 @@ impl From<RefreshRefused> for Failure {
     fn from(refused: RefreshRefused) -> Self {
         match refused {
             RefreshRefused::Token(refused) => refused.into(),
-            RefreshRefused::OwnerGone => stale(),
+            RefreshRefused::OwnerGone | RefreshRefused::OtherClient | RefreshRefused::NoScope => stale(),
             RefreshRefused::TenantSuspended => tenant_suspended(),
             RefreshRefused::Fault(fault) => fault.into(),
         }

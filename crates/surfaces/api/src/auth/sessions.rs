@@ -93,7 +93,7 @@ impl SessionItem {
 }
 
 /// The first 8 bytes: enough to tell a person's devices apart.
-fn short_hex(digest: &[u8; 32]) -> Option<String> {
+pub(crate) fn short_hex(digest: &[u8; 32]) -> Option<String> {
     let start = u64::from_be_bytes(*digest.first_chunk()?);
     Some(format!("{start:016x}"))
 }
@@ -116,7 +116,7 @@ pub(crate) async fn list_sessions(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let mut params = Params::of(&request);
-    let past = params.choice("include_revoked", [("false", false), ("true", true)]);
+    let past = params.choice("include_revoked", ("false", false), [("true", true)]);
     let limit = params.limit(20, 100).as_usize();
     let offset = params.offset(MOST_SESSIONS);
     params.finish()?;

@@ -1,8 +1,8 @@
 //! Credentials and tokens as clients send and read them.
 
-use chancery_accounts::LoggedIn;
 use chancery_ambient::Timestamp;
 use chancery_ids::TenantId;
+use chancery_tokens::TokenPair;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -166,18 +166,19 @@ pub(super) struct TokenAnswer {
     /// The key that signed the refresh token.
     refresh_kid: String,
     scopes: Vec<String>,
+    /// Null for a service account of no tenant.
     #[schema(format = Uuid)]
-    tenant_id: String,
+    tenant_id: Option<String>,
+    /// Null for a service account.
     #[schema(format = Uuid)]
-    user_id: String,
+    user_id: Option<String>,
     email_verified: bool,
     #[schema(format = Uuid)]
     session_id: String,
 }
 
-impl From<LoggedIn> for TokenAnswer {
-    fn from(logged_in: LoggedIn) -> Self {
-        let pair = logged_in.pair;
+impl From<TokenPair> for TokenAnswer {
+    fn from(pair: TokenPair) -> Self {
         Self {
             access_token: pair.access_token.expose_secret().to_owned(),
             refresh_token: pair.refresh_token.expose_secret().to_owned(),
@@ -188,9 +189,9 @@ impl From<LoggedIn> for TokenAnswer {
             kid: pair.kid,
             refresh_kid: pair.refresh_kid,
             scopes: pair.scopes.iter().map(ToString::to_string).collect(),
-            tenant_id: logged_in.tenant.to_string(),
-            user_id: logged_in.user.to_string(),
-            email_verified: logged_in.email_verified,
+            tenant_id: pair.tenant.named().map(|tenant| tenant.to_string()),
+            user_id: pair.subject.person().map(|user| user.to_string()),
+            email_verified: pair.email_verified,
             session_id: pair.session.to_string(),
         }
     }

@@ -132,7 +132,7 @@ pub(crate) async fn list_messages(
 ) -> Result<HttpResponse, Failure> {
     let mut params = Params::of(&request);
     let (limit, cursor) = (params.limit(50, 100), params.text("cursor"));
-    let order = params.choice("direction", [("desc", Order::Desc), ("asc", Order::Asc)]);
+    let order = params.choice("direction", ("desc", Order::Desc), [("asc", Order::Asc)]);
     params.finish()?;
     let key = key(name)?;
     let found = run(&api, |api| async move {

@@ -210,6 +210,11 @@ impl From<Denied> for Failure {
                     Err(_) => failure,
                 }
             }
+            Denied::Delegated => Self::coded(
+                StatusCode::FORBIDDEN,
+                "delegated",
+                "This cannot be done on behalf of somebody else.",
+            ),
             Denied::NotAPerson => Self::new(StatusCode::FORBIDDEN, "Only a person may do this."),
         }
     }

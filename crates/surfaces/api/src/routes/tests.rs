@@ -35,6 +35,7 @@ fn these_are_the_routes() {
         "GET /api/v1/agents",
         "GET /api/v1/agents/{agent_name}/status",
         "GET /api/v1/auth/me",
+        "GET /api/v1/auth/service-accounts/tokens",
         "GET /api/v1/auth/sessions",
         "GET /api/v1/conversations",
         "GET /api/v1/conversations/search",
@@ -43,9 +44,13 @@ fn these_are_the_routes() {
         "GET /api/v1/conversations/{conversation_id}/messages",
         "GET /api/v1/runs/{run_id}/stream",
         "GET /api/v1/tools",
+        "POST /api/v1/auth/delegations",
         "POST /api/v1/auth/logout",
         "POST /api/v1/auth/logout/all",
         "POST /api/v1/auth/refresh",
+        "POST /api/v1/auth/service-accounts/browser-issue",
+        "POST /api/v1/auth/service-accounts/issue",
+        "POST /api/v1/auth/service-accounts/tokens/{jti}/revoke",
         "POST /api/v1/auth/token",
         "POST /api/v1/chat",
         "POST /api/v1/chat/stream",
@@ -58,7 +63,12 @@ fn these_are_the_routes() {
 fn every_route_but_the_token_endpoints_asks_for_a_bearer_token() {
     let description = description();
     for (route, operation) in operations(&description) {
-        let open = ["POST /api/v1/auth/token", "POST /api/v1/auth/refresh"].contains(&route.as_str());
+        let open = [
+            "POST /api/v1/auth/token",
+            "POST /api/v1/auth/refresh",
+            "POST /api/v1/auth/service-accounts/issue",
+        ]
+        .contains(&route.as_str());
         assert_eq!(operation.get("security").is_none(), open, "{route}");
     }
     assert_eq!(
