@@ -1,9 +1,10 @@
 //! Signing keys where they are kept: shared, sealed, and never older than they were.
 #![cfg(test)]
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use serde_json::Value;
-use system_tests::{Settings, client};
+use system_tests::{Person, Settings, client};
 
 const FIRST_KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER_FIRST_KEY: &str = "first:HxwdHh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRo=";
@@ -187,4 +188,94 @@ async fn the_published_document_never_holds_a_key_that_was_erased() {
         let may_sign = key["state"] == "active" || key["state"] == "staged";
         assert_eq!(key.get("private_key").is_some(), may_sign, "{}", key["state"]);
     }
+}
+
+/// Security.md 1: a staged key signs only when every live replica has acknowledged serving it.
+#[tokio::test]
+async fn a_replica_that_hangs_holds_up_a_promotion_until_it_counts_as_gone() {
+    let settings = sealed_with(Settings::postgres().await, FIRST_KEY).with_own_clock();
+    let (_one, hanging) = (settings.start().await, settings.start().await);
+    hanging.signal("STOP").await;
+    settings.run(&["keys", "stage", "--replace"]).await;
+    let refused = settings.command(&["keys", "promote"]).output().await.unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("does not publish the staged key yet"), "{told}");
+    while settings
+        .run(&["keys", "list"])
+        .await
+        .contains("not published yet")
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    // Ten minutes later it has been silent for longer than a replica may; the other one has the new spare.
+    settings.move_clock(660);
+    let mut promoted = false;
+    for _ in 0..100 {
+        promoted = settings
+            .command(&["keys", "promote"])
+            .status()
+            .await
+            .unwrap()
+            .success();
+        if promoted {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert!(promoted);
+    hanging.signal("CONT").await;
+}
+
+#[tokio::test]
+async fn a_second_token_comes_with_the_first_while_a_rollout_is_under_way() {
+    let settings = Settings::sqlite()
+        .with("AUTH_DUAL_SIGNING_ENABLED", "true")
+        .with_own_clock();
+    let server = settings.start().await;
+    let (email, password) = server.first_login();
+    let log_in = async || -> Value {
+        let body = serde_json::json!({"email": email, "password": password});
+        let request = client()
+            .post(format!("{}/api/v1/auth/token", server.url))
+            .json(&body);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    assert!(
+        log_in().await.get("secondary_access_token").is_none(),
+        "verifiers may not know the key yet"
+    );
+    settings.move_clock(601);
+    let pair = log_in().await;
+    let part = |token: &Value, place: usize| -> Value {
+        let text = token.as_str().unwrap().split('.').nth(place).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+    };
+    let (first, second) = (&pair["access_token"], &pair["secondary_access_token"]);
+    assert_eq!(
+        part(first, 1),
+        part(second, 1),
+        "the same claims, jti and exp among them"
+    );
+    let keys = kids(&settings).await;
+    assert_eq!(part(first, 0)["kid"].as_str(), Some(keys[0].1.as_str()));
+    assert_eq!(part(second, 0)["kid"].as_str(), Some(keys[1].1.as_str()));
+    // The canary takes it; after the promotion its key is the one that signs.
+    let canary = Person::log_in(&server.url, &email, &password).await;
+    canary
+        .with_access_token(second.as_str().unwrap())
+        .get("/api/v1/auth/me")
+        .await;
+    settings.run(&["keys", "promote"]).await;
+    let refresh = serde_json::json!({"refresh_token": pair["refresh_token"]});
+    let mut promoted = Value::Null;
+    for _ in 0..50 {
+        let answer = canary.post("/api/v1/auth/refresh", &refresh).await;
+        promoted = answer.json().await.unwrap();
+        if promoted["kid"].as_str() == Some(keys[1].1.as_str()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(promoted["kid"].as_str(), Some(keys[1].1.as_str()), "{promoted}");
+    assert!(promoted.get("secondary_access_token").is_none());
 }

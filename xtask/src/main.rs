@@ -52,6 +52,8 @@ enum Command {
     /// Create migrations, or run those of the server
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Look after signing keys: handed to `chancery keys` as it is
+    Keys(migrate::Rest),
     /// Check licences, bans and sources of all dependencies
     Deny,
 }
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Interop(arguments) => interop::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Migrate(command) => migrate::run(&command),
+        Command::Keys(rest) => migrate::keys(&rest),
         Command::Deny => deny::run(),
     };
     match outcome {

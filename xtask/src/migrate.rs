@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Check(Rest),
 }
 
-/// Handed to `chancery migrate` as it is.
+/// Handed to the server as it is.
 #[derive(clap::Args)]
 pub(crate) struct Rest {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -41,9 +41,18 @@ pub(crate) fn run(command: &Command) -> Outcome {
         Command::Status(rest) => ("status", rest),
         Command::Check(rest) => ("check", rest),
     };
+    hand_over(&["migrate", verb], rest)
+}
+
+/// `cargo xtask keys`: the server's own commands for keys.
+pub(crate) fn keys(rest: &Rest) -> Outcome {
+    hand_over(&["keys"], rest)
+}
+
+fn hand_over(command: &[&str], rest: &Rest) -> Outcome {
     crate::process::run(
         process::Command::new(binary::build()?)
-            .args(["migrate", verb])
+            .args(command)
             .args(&rest.arguments),
     )
 }

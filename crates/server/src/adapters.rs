@@ -28,7 +28,8 @@ use chancery_registry::{AppService, AppServiceParts, AppServiceSettings};
 use chancery_sealing::SealingKeys;
 use chancery_store_sql::{
     Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlApps, SqlAudit, SqlConversations,
-    SqlKeySets, SqlKeyWitness, SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
+    SqlKeyReplicas, SqlKeySets, SqlKeyWitness, SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns,
+    SqlServiceTokens,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
@@ -336,7 +337,7 @@ pub(crate) async fn keys(
     ambient: &Ambient,
 ) -> Result<Arc<KeyService>, Failure> {
     let store = witnessed(database, key_store(config, database, ambient)?);
-    let keys = KeyService::open(store, key_settings(config), ambient.clone()).await?;
+    let keys = KeyService::open(store, replicas(database), key_settings(config), ambient.clone()).await?;
     Ok(Arc::new(keys))
 }
 
@@ -344,7 +345,7 @@ pub(crate) async fn keys(
 pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Failure> {
     let database = ready_database(config).await?;
     let store = witnessed(&database, key_store(config, &database, ambient)?);
-    Ok(KeyService::open_existing(store, key_settings(config), ambient.clone()).await?)
+    Ok(KeyService::open_existing(store, replicas(&database), key_settings(config), ambient.clone()).await?)
 }
 
 /// Whether the stored set can be read, whatever has been in use: for `doctor`, which may have no database to ask.
@@ -376,6 +377,10 @@ pub(crate) async fn rewrap_keys(config: &Config, ambient: &Ambient) -> Result<Ve
     };
     let database = ready_database(config).await?;
     Ok(sql_keys(list, &database, ambient)?.rewrap().await?)
+}
+
+fn replicas(database: &Database) -> Arc<SqlKeyReplicas> {
+    Arc::new(SqlKeyReplicas::new(database.clone()))
 }
 
 /// Replicas notice when one of them is shown an old copy of the keys, or other keys.
@@ -423,6 +428,8 @@ fn key_settings(config: &Config) -> KeySettings {
         jwks_max_age: config.auth.jwks_max_age,
         longest_life: config.auth.access_life,
         algorithm,
+        rotation_overlap: config.auth.rotation_overlap,
+        dual_signing: config.auth.dual_signing,
     }
 }
 

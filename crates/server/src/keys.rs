@@ -19,7 +19,11 @@ pub(crate) enum Action {
     /// Show every key and where it stands in its life.
     List,
     /// Add a spare, when there is none: verifiers see it from now on.
-    Stage,
+    Stage {
+        /// Put it in the place of the spare that is there.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Let the spare sign from now on, once verifiers had the time to learn it.
     Promote,
     /// Retire the keys of which nothing can be shown any more, without waiting for the server to do it.
@@ -61,7 +65,8 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
         Action::Accept => print_names("accepted", &adapters::accept_keys(config, &ambient).await?),
         Action::Jwks => print_jwks(&existing().await?),
         Action::List => print!("{}", Life(&existing().await?.set())),
-        Action::Stage => print!("{}", Life(&existing().await?.stage().await?)),
+        Action::Stage { replace: false } => print!("{}", Life(&existing().await?.stage().await?)),
+        Action::Stage { replace: true } => print!("{}", Life(&existing().await?.replace_staged().await?)),
         Action::Promote => print!("{}", Life(&existing().await?.promote().await?)),
         Action::Retire => print!("{}", Life(&existing().await?.retire_expired().await?)),
         Action::Compromise { kid } => {

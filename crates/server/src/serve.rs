@@ -62,6 +62,9 @@ pub(crate) async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
     {
         tracing::warn!("background work did not end in time");
     }
+    if let Err(fault) = app.keys.leave().await {
+        tracing::warn!("{fault}: promotions wait for this process for 30 s");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -73,6 +73,8 @@ async fn a_service_goes_on_with_the_keys_it_finds_and_adds_a_spare() {
         jwks_max_age: Duration::from_mins(5),
         longest_life: Duration::from_mins(15),
         algorithm: Algorithm::EdDsa,
+        rotation_overlap: Duration::from_hours(24),
+        dual_signing: None,
     };
     let service = KeyService::open(std::sync::Arc::new(store), settings, ambient)
         .await

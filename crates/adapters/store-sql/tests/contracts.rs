@@ -114,6 +114,18 @@ macro_rules! contracts {
                 }
             }
 
+            mod key_replicas {
+                use std::sync::Arc;
+
+                use chancery_store_sql::SqlKeyReplicas;
+
+                use crate::support::$fresh;
+
+                chancery_auth_keys::key_replicas_contract!(async {
+                    Arc::new(SqlKeyReplicas::new($fresh().await.until_the_test_ends()))
+                });
+            }
+
             mod key_witness {
                 use std::sync::Arc;
 

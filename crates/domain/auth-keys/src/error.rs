@@ -1,6 +1,7 @@
 //! Why a change of keys was refused, and why a stored set was not read. No text here repeats a secret.
 
 use chancery_ambient::{Fault, Timestamp};
+use chancery_ids::ReplicaId;
 use chancery_jose::KeyId;
 use chancery_token_verify::KeySetName;
 
@@ -16,6 +17,16 @@ pub enum KeyChangeRefused {
     /// No process has served the staged key to verifiers yet.
     #[error("the staged key has not been published yet")]
     NotServedYet,
+    /// A process that is about still publishes another spare, or none.
+    #[error(
+        "the replica {0} does not publish the staged key yet; it is waited for until it does, or for 30 s after it has ended"
+    )]
+    NotEverywhere(ReplicaId),
+    /// The spare waited longer than a spare may.
+    #[error(
+        "the staged key is older than AUTH_ROTATION_OVERLAP_MINUTES; stage a new one (`chancery keys stage --replace`)"
+    )]
+    TooOld,
     /// Verifiers may still hold a document without the staged key.
     #[error("verifiers may not know the staged key before {ready_at}")]
     TooEarly {

@@ -28,6 +28,22 @@ pub struct KeyLives {
     pub jwks_max_age: Duration,
     /// The longest life of what the set signs and others verify.
     pub longest_life: Duration,
+    /// For how long a key may be staged before it signs.
+    pub rotation_overlap: Duration,
+}
+
+impl KeyLives {
+    /// From when on every verifier knows a key that all replicas publish since `published_at`: many verifiers keep a document
+    /// longer than they are told.
+    #[must_use]
+    pub fn known_from(&self, published_at: Timestamp) -> Timestamp {
+        published_at.plus(self.jwks_max_age * 2)
+    }
+
+    /// Until when something that a key signs at `now` may be shown.
+    fn shown_until(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.longest_life + self.jwks_max_age + MARGIN)
+    }
 }
 
 /// A key made elsewhere, to be taken over with its name and its age.
@@ -153,6 +169,22 @@ impl KeySet {
         Ok(next)
     }
 
+    /// Puts `spare` in the place of the staged key, if there is one. That one may have signed second tokens, so it is published on
+    /// while they may be shown.
+    pub fn replace_staged(
+        &self,
+        spare: SigningKey,
+        lives: &KeyLives,
+        now: Timestamp,
+    ) -> Result<Self, KeyChangeRefused> {
+        let mut next = self.next(now);
+        if let Some(staged) = next.keys.iter_mut().find(|key| key.state == KeyState::Staged) {
+            staged.stop_signing(KeyState::Retiring, Some(lives.shown_until(now)));
+        }
+        next.add(spare, now)?;
+        Ok(next)
+    }
+
     /// Notes that verifiers can see every published key from now on; `None` when that was known. The wait before a
     /// promotion counts from here, not from when the key was made: it may have been made by a process that serves nobody.
     #[must_use]
@@ -170,8 +202,8 @@ impl KeySet {
 
     /// The spare becomes the key that signs, `spare` becomes the next spare, and the old key keeps only its public half.
     ///
-    /// Refused before the spare has been published for twice the time that verifiers keep a document: many keep it longer
-    /// than they are told.
+    /// Refused before the spare has been published for twice the time that verifiers keep a document, and when it has been
+    /// staged for longer than a key may be.
     pub fn promote(
         &self,
         spare: SigningKey,
@@ -180,12 +212,15 @@ impl KeySet {
     ) -> Result<Self, KeyChangeRefused> {
         let staged = self.staged().ok_or(KeyChangeRefused::NoSpare)?;
         let published_at = staged.published_at.ok_or(KeyChangeRefused::NotServedYet)?;
-        let ready_at = published_at.plus(lives.jwks_max_age * 2);
+        let ready_at = lives.known_from(published_at);
         if now < ready_at {
             return Err(KeyChangeRefused::TooEarly { ready_at });
         }
+        if now > staged.created_at.plus(lives.rotation_overlap) {
+            return Err(KeyChangeRefused::TooOld);
+        }
         let mut next = self.next(now);
-        let retires_at = now.plus(lives.longest_life + lives.jwks_max_age + MARGIN);
+        let retires_at = lives.shown_until(now);
         for key in &mut next.keys {
             match key.state {
                 KeyState::Active => key.stop_signing(KeyState::Retiring, Some(retires_at)),

@@ -18,6 +18,6 @@ pub use error::{KeyChangeRefused, StoredSetError};
 pub use jwks::JwksDocument;
 pub use key::{Key, KeyState};
 pub use key_set::{AdoptedKey, KeyLives, KeySet};
-pub use ports::{KeySetWitness, KeyStore, Saved, Testimony};
+pub use ports::{Acknowledgement, KeyReplicas, KeySetWitness, KeyStore, Saved, Testimony};
 pub use service::{KeyService, KeySettings, SignedToken};
 pub use witness::WitnessedKeys;

@@ -1,7 +1,9 @@
 //! What the key service asks of storage.
 
 use async_trait::async_trait;
-use chancery_ambient::Fault;
+use chancery_ambient::{Fault, Timestamp};
+use chancery_ids::ReplicaId;
+use chancery_jose::KeyId;
 
 use crate::{KeySet, KeySetName};
 
@@ -45,4 +47,37 @@ pub struct Testimony {
     pub version: u64,
     /// SHA-256 over the names and states of its keys.
     pub digest: [u8; 32],
+}
+
+/// Knows which processes publish the set, and which spare each shows to verifiers.
+#[async_trait]
+pub trait KeyReplicas: Send + Sync {
+    /// Notes that a replica publishes the spare `kid` at `now`.
+    ///
+    /// MUST keep since when it does: from its first word on what it named then, and from the word's time on what it named
+    /// later.
+    async fn acknowledge(
+        &self,
+        set: KeySetName,
+        replica: ReplicaId,
+        kid: &KeyId,
+        now: Timestamp,
+    ) -> Result<(), Fault>;
+
+    /// The replicas that gave word at `seen_since` or later, each with its last word.
+    async fn live(&self, set: KeySetName, seen_since: Timestamp) -> Result<Vec<Acknowledgement>, Fault>;
+
+    /// Forgets a replica that has ended.
+    async fn leave(&self, replica: ReplicaId) -> Result<(), Fault>;
+}
+
+/// A replica's word on what it publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Who.
+    pub replica: ReplicaId,
+    /// The spare.
+    pub kid: KeyId,
+    /// Since when; the epoch when it never published another one.
+    pub since: Timestamp,
 }

@@ -4,16 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use chancery_ambient::{Ambient, Fault};
+use chancery_ids::ReplicaId;
 use chancery_jose::{Algorithm, KeyId, KeyType, SigningKey, jws};
-use chancery_token_verify::{KeyRing, KeySetName, TokenKind};
+use chancery_token_verify::{KeyRing, KeySetName, KindRules, TokenKind};
 use secrecy::SecretString;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::{JwksDocument, KeyChangeRefused, KeyLives, KeySet, KeyStore, Saved, snapshot::Snapshot};
+use crate::{
+    JwksDocument, KeyChangeRefused, KeyLives, KeyReplicas, KeySet, KeyStore, Saved, snapshot::Snapshot,
+};
 
 /// The set this service looks after.
 const SET: KeySetName = KeySetName::Api;
+
+/// A process that gave no word for so long has ended. Words are given every five seconds.
+const LIVE_FOR: Duration = Duration::from_secs(30);
 
 /// How often a change is tried again when others changed the set first.
 const TRIES: usize = 16;
@@ -27,6 +33,10 @@ pub struct KeySettings {
     pub longest_life: Duration,
     /// The name tokens carry and the document publishes: `EdDSA`, or `Ed25519` (RFC 9864).
     pub algorithm: Algorithm,
+    /// For how long a key may be staged before it signs.
+    pub rotation_overlap: Duration,
+    /// For how long a staged key that every verifier knows signs second tokens; `None` when it signs none.
+    pub dual_signing: Option<Duration>,
 }
 
 /// Holds the key set in memory, signs with its active key, and keeps the stored one in order.
@@ -34,6 +44,9 @@ pub struct KeySettings {
 /// Signing, verifying and publishing do no I/O: they read a snapshot that [`KeyService::tick`] renews.
 pub struct KeyService {
     store: Arc<dyn KeyStore>,
+    replicas: Arc<dyn KeyReplicas>,
+    /// This process among those that publish the set.
+    replica: ReplicaId,
     settings: KeySettings,
     ambient: Ambient,
     current: ArcSwap<Snapshot>,
@@ -52,11 +65,12 @@ impl KeyService {
     /// A service over the stored set. Makes the set when there is none, and its spare when that is missing.
     pub async fn open(
         store: Arc<dyn KeyStore>,
+        replicas: Arc<dyn KeyReplicas>,
         settings: KeySettings,
         ambient: Ambient,
     ) -> Result<Self, Fault> {
         let set = load_or_create(&*store, &ambient).await?;
-        let service = Self::over(store, settings, ambient, set)?;
+        let service = Self::over(store, replicas, settings, ambient, set)?;
         service.tend().await?;
         Ok(service)
     }
@@ -64,16 +78,18 @@ impl KeyService {
     /// A service over the stored set, which is not touched; `None` when there is none.
     pub async fn open_existing(
         store: Arc<dyn KeyStore>,
+        replicas: Arc<dyn KeyReplicas>,
         settings: KeySettings,
         ambient: Ambient,
     ) -> Result<Option<Self>, Fault> {
         let set = store.load(SET).await?;
-        set.map(|set| Self::over(store, settings, ambient, set))
+        set.map(|set| Self::over(store, replicas, settings, ambient, set))
             .transpose()
     }
 
     fn over(
         store: Arc<dyn KeyStore>,
+        replicas: Arc<dyn KeyReplicas>,
         settings: KeySettings,
         ambient: Ambient,
         set: KeySet,
@@ -81,6 +97,8 @@ impl KeyService {
         let current = ArcSwap::from_pointee(Snapshot::of(set, &settings)?);
         Ok(Self {
             store,
+            replicas,
+            replica: ambient.new_id(),
             settings,
             ambient,
             current,
@@ -97,13 +115,47 @@ impl KeyService {
             )));
         }
         let key = self.current.load().signing.clone();
+        self.sign_with(&key, rules, claims)
+    }
+
+    /// Signs the same with the staged key too, while second tokens are wanted and every verifier knows that key
+    /// (`AUTH_DUAL_SIGNING_ENABLED`); `None` otherwise. A verifier that takes this token is ready for the promotion.
+    pub fn sign_second<C: Serialize>(
+        &self,
+        kind: TokenKind,
+        claims: &C,
+    ) -> Result<Option<SignedToken>, Fault> {
+        let current = self.current.load();
+        let (Some(overlap), Some(second)) = (self.settings.dual_signing, &current.second) else {
+            return Ok(None);
+        };
+        let now = self.ambient.now();
+        if now < second.known_from {
+            return Ok(None);
+        }
+        if now > second.known_from.plus(overlap) {
+            tracing::debug!(
+                kid = second.key.kid().as_str(),
+                "the staged key signs no second tokens any more"
+            );
+            return Ok(None);
+        }
+        self.sign_with(&second.key, kind.rules(), claims).map(Some)
+    }
+
+    fn sign_with<C: Serialize>(
+        &self,
+        key: &SigningKey,
+        rules: &KindRules,
+        claims: &C,
+    ) -> Result<SignedToken, Fault> {
         let header = jws::Header {
             algorithm: self.settings.algorithm,
             kid: Some(key.kid().clone()),
             typ: Some(rules.typ.into()),
         };
         let claims = serde_json::to_vec(claims).map_err(Fault::corrupt)?;
-        let token = jws::sign(&header, &claims, &key).map_err(Fault::unavailable)?;
+        let token = jws::sign(&header, &claims, key).map_err(Fault::unavailable)?;
         Ok(SignedToken {
             token: token.into(),
             kid: key.kid().clone(),
@@ -144,11 +196,27 @@ impl KeyService {
         self.install(stored)
     }
 
-    /// A worker's turn: takes over what others have stored and does what is due.
+    /// A worker's turn: takes over what others have stored, does what is due, and tells the others what is published here.
     #[tracing::instrument(name = "auth_keys.tick", skip_all)]
     pub async fn tick(&self) -> Result<(), Fault> {
         self.reload().await?;
-        self.tend().await
+        self.tend().await?;
+        let current = self.current.load_full();
+        match current.set.staged() {
+            Some(staged) => {
+                let now = self.ambient.now();
+                self.replicas
+                    .acknowledge(SET, self.replica, staged.kid(), now)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An orderly end: the others need not wait for this process any more.
+    #[tracing::instrument(name = "auth_keys.leave", skip_all)]
+    pub async fn leave(&self) -> Result<(), Fault> {
+        self.replicas.leave(self.replica).await
     }
 
     /// Stages a spare, when there is none.
@@ -158,11 +226,34 @@ impl KeyService {
             .await
     }
 
-    /// Lets the spare sign from now on, once verifiers had the time to learn it ([`KeySet::promote`]).
+    /// Puts a new spare in the place of the staged key ([`KeySet::replace_staged`]).
+    #[tracing::instrument(name = "auth_keys.replace_staged", skip_all)]
+    pub async fn replace_staged(&self) -> Result<KeySet, KeyChangeRefused> {
+        let lives = self.settings.lives();
+        self.change(|set| {
+            set.replace_staged(draw(&self.ambient)?, &lives, self.ambient.now())
+                .map(Some)
+        })
+        .await
+    }
+
+    /// Lets the spare sign from now on, once every replica that is about has published it and verifiers had the time to learn it
+    /// from the last of them ([`KeySet::promote`]).
     #[tracing::instrument(name = "auth_keys.promote", skip_all)]
     pub async fn promote(&self) -> Result<KeySet, KeyChangeRefused> {
         let lives = self.settings.lives();
+        let now = self.ambient.now();
+        let live = self.replicas.live(SET, now.minus(LIVE_FOR)).await?;
         self.change(|set| {
+            if let Some(staged) = set.staged() {
+                if let Some(behind) = live.iter().find(|word| word.kid != *staged.kid()) {
+                    return Err(KeyChangeRefused::NotEverywhere(behind.replica));
+                }
+                let last = live.iter().map(|word| lives.known_from(word.since)).max();
+                if let Some(ready_at) = last.filter(|ready_at| now < *ready_at) {
+                    return Err(KeyChangeRefused::TooEarly { ready_at });
+                }
+            }
             set.promote(draw(&self.ambient)?, &lives, self.ambient.now())
                 .map(Some)
         })
@@ -259,10 +350,11 @@ impl KeyService {
 }
 
 impl KeySettings {
-    const fn lives(&self) -> KeyLives {
+    pub(crate) const fn lives(&self) -> KeyLives {
         KeyLives {
             jwks_max_age: self.jwks_max_age,
             longest_life: self.longest_life,
+            rotation_overlap: self.rotation_overlap,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_ambient::Fault;
+use chancery_ambient::{Fault, Timestamp};
 use chancery_jose::SigningKey;
 use chancery_token_verify::{KeyRing, KeySetName};
 
@@ -14,6 +14,15 @@ pub(crate) struct Snapshot {
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) signing: Arc<SigningKey>,
     pub(crate) jwks: Arc<JwksDocument>,
+    /// The staged key, once it is published.
+    pub(crate) second: Option<Second>,
+}
+
+/// A key that may sign second tokens.
+pub(crate) struct Second {
+    pub(crate) key: Arc<SigningKey>,
+    /// From when on every verifier knows it.
+    pub(crate) known_from: Timestamp,
 }
 
 impl Snapshot {
@@ -22,11 +31,18 @@ impl Snapshot {
             KeySetName::Api => KeyRing::new(set.published(), []),
             KeySetName::Trust => KeyRing::new([], set.published()),
         };
+        let second = set.staged().and_then(|staged| {
+            Some(Second {
+                key: staged.private.clone()?,
+                known_from: settings.lives().known_from(staged.published_at?),
+            })
+        });
         let active = set.active().and_then(|key| key.private.clone());
         Ok(Self {
             ring: Arc::new(ring.map_err(Fault::corrupt)?),
             signing: active.ok_or_else(|| Fault::corrupt("the key set has no key that signs"))?,
             jwks: Arc::new(JwksDocument::of(&set, settings.algorithm, settings.jwks_max_age)?),
+            second,
             set,
         })
     }

@@ -172,9 +172,12 @@ impl TokenService {
         let expires_at = now
             .plus(self.settings.access_life)
             .min(family.ends_at.whole_seconds());
-        let access = self.sign_access(family, authority, &scopes, now, expires_at)?;
+        let claims = self.access_claims(family, authority, &scopes, now, expires_at);
+        let access = self.sign(TokenKind::Access, &claims)?;
+        let second = self.keys.sign_second(TokenKind::Access, &claims)?;
         Ok(TokenPair {
             access_token: access.token,
+            secondary_access_token: second.map(|second| second.token),
             refresh_token,
             expires_at,
             expires_in: expires_at.since(now).as_secs(),
@@ -189,15 +192,15 @@ impl TokenService {
         })
     }
 
-    fn sign_access(
+    fn access_claims(
         &self,
         family: &Family,
         authority: &Authority,
         scopes: &Scopes,
         now: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<SignedToken, Fault> {
-        let claims = AccessClaims {
+    ) -> AccessClaims {
+        AccessClaims {
             iss: self.settings.issuer.clone(),
             aud: self.settings.audiences.iter().cloned().collect(),
             sub: family.subject.clone(),
@@ -218,8 +221,7 @@ impl TokenService {
             fingerprint: None,
             act: None,
             may_act: None,
-        };
-        self.sign(TokenKind::Access, &claims)
+        }
     }
 
     /// Signs, unless the key was revoked and the set without it is not loaded yet.

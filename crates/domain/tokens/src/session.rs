@@ -40,6 +40,8 @@ pub struct SessionGrant {
 pub struct TokenPair {
     /// For every call (RFC 9068).
     pub access_token: SecretString,
+    /// The same token signed by the staged key, where second tokens are signed: for a canary.
+    pub secondary_access_token: Option<SecretString>,
     /// For the next pair.
     pub refresh_token: SecretString,
     /// When the access token expires.

@@ -31,6 +31,10 @@ pub(crate) struct Auth {
     pub grace: Duration,
     /// `AUTH_JWKS_MAX_AGE_SECONDS`.
     pub jwks_max_age: Duration,
+    /// `AUTH_ROTATION_OVERLAP_MINUTES`: for how long a key may be staged before it signs.
+    pub rotation_overlap: Duration,
+    /// `AUTH_DUAL_SIGNING_OVERLAP_MINUTES`, where `AUTH_DUAL_SIGNING_ENABLED`: for how long a staged key signs second tokens.
+    pub dual_signing: Option<Duration>,
     /// `AUTH_SIGNING_ALG_NAME` is `Ed25519` (RFC 9864) instead of `EdDSA`.
     pub exact_algorithm_name: bool,
     /// `AUTH_REFRESH_TOKEN_PEPPER`: one secret, or several `id:secret`.
@@ -67,6 +71,8 @@ impl Auth {
     ) -> Result<Self, String> {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let jwks_cache = source.number("AUTH_JWKS_CACHE_SECONDS", 300, 1..=86_400);
+        let dual_signing = source.flag("AUTH_DUAL_SIGNING_ENABLED").unwrap_or(false);
+        let dual_overlap = minutes(source.number("AUTH_DUAL_SIGNING_OVERLAP_MINUTES", 60, 1..=1440));
         let mut pepper = |name| pepper(source, name, data_dir, development);
         let refresh_pepper = pepper("AUTH_REFRESH_TOKEN_PEPPER");
         let password_pepper = pepper("AUTH_PASSWORD_PEPPER");
@@ -84,6 +90,8 @@ impl Auth {
                 jwks_cache,
                 1..=86_400,
             )),
+            rotation_overlap: minutes(source.number("AUTH_ROTATION_OVERLAP_MINUTES", 1440, 1..=525_600)),
+            dual_signing: dual_signing.then_some(dual_overlap),
             lockout_threshold: source.number("AUTH_LOCKOUT_THRESHOLD", 5, 0..=1_000_000),
             lockout_window: minutes(source.number("AUTH_LOCKOUT_WINDOW_MINUTES", 60, 1..=1440)),
             ip_lockout_threshold: source.number("AUTH_IP_LOCKOUT_THRESHOLD", 50, 0..=1_000_000),

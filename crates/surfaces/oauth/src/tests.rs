@@ -13,7 +13,10 @@ use actix_web::{
     test::{TestRequest, call_service, init_service},
 };
 use chancery_ambient::Ambient;
-use chancery_auth_keys::{KeyService, KeySettings, contract::MemoryKeyStore};
+use chancery_auth_keys::{
+    KeyService, KeySettings,
+    contract::{MemoryKeyStore, MemoryReplicas},
+};
 use chancery_jose::Algorithm;
 use serde_json::{Value, json};
 use utoipa_actix_web::AppExt;
@@ -29,10 +32,17 @@ async fn published() -> Published {
         jwks_max_age: Duration::from_mins(5),
         longest_life: Duration::from_mins(15),
         algorithm: Algorithm::EdDsa,
+        rotation_overlap: Duration::from_hours(24),
+        dual_signing: None,
     };
-    let keys = KeyService::open(Arc::new(MemoryKeyStore::default()), settings, Ambient::system())
-        .await
-        .unwrap();
+    let keys = KeyService::open(
+        Arc::new(MemoryKeyStore::default()),
+        Arc::new(MemoryReplicas::default()),
+        settings,
+        Ambient::system(),
+    )
+    .await
+    .unwrap();
     Published {
         keys: Arc::new(keys),
         issuer: "https://auth.example".to_owned(),

@@ -19,3 +19,16 @@ diesel::table! {
         digest -> Binary,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::codec::{Instant, Uuid};
+
+    key_replicas (name, replica) {
+        name -> Text,
+        replica -> Uuid,
+        kid -> Text,
+        since -> Instant,
+        seen_at -> Instant,
+    }
+}

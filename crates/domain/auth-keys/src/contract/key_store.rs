@@ -120,6 +120,7 @@ fn life_of(set: &KeySet) -> Vec<KeySet> {
     let lives = KeyLives {
         jwks_max_age: Duration::from_mins(5),
         longest_life: Duration::from_mins(15),
+        rotation_overlap: Duration::from_hours(24 * 365),
     };
     let served = set.served(now).unwrap();
     let stolen = served.active().unwrap().kid().to_string();

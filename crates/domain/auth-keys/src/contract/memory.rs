@@ -6,9 +6,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chancery_ambient::Fault;
+use chancery_ambient::{Fault, Timestamp};
+use chancery_ids::ReplicaId;
+use chancery_jose::KeyId;
 
-use crate::{KeySet, KeySetName, KeySetWitness, KeyStore, Saved, Testimony};
+use crate::{Acknowledgement, KeyReplicas, KeySet, KeySetName, KeySetWitness, KeyStore, Saved, Testimony};
 
 /// Key sets in memory, each kept in its stored form.
 #[derive(Default)]
@@ -55,5 +57,54 @@ impl KeySetWitness for MemoryWitness {
             *kept = *own;
         }
         Ok(*kept)
+    }
+}
+
+/// Replicas in memory, each with its last word and when it was given.
+#[derive(Default)]
+pub struct MemoryReplicas(Mutex<Vec<(KeySetName, Acknowledgement, Timestamp)>>);
+
+#[async_trait]
+impl KeyReplicas for MemoryReplicas {
+    async fn acknowledge(
+        &self,
+        set: KeySetName,
+        replica: ReplicaId,
+        kid: &KeyId,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut replicas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = replicas
+            .iter_mut()
+            .find(|(name, word, _)| *name == set && word.replica == replica);
+        let Some((_, word, seen_at)) = own else {
+            let word = Acknowledgement {
+                replica,
+                kid: kid.clone(),
+                since: Timestamp::EPOCH,
+            };
+            replicas.push((set, word, now));
+            return Ok(());
+        };
+        if word.kid != *kid {
+            word.kid = kid.clone();
+            word.since = now;
+        }
+        *seen_at = now;
+        Ok(())
+    }
+
+    async fn live(&self, set: KeySetName, seen_since: Timestamp) -> Result<Vec<Acknowledgement>, Fault> {
+        let replicas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = replicas
+            .iter()
+            .filter(|(name, _, seen_at)| *name == set && *seen_at >= seen_since);
+        Ok(live.map(|(_, word, _)| word.clone()).collect())
+    }
+
+    async fn leave(&self, replica: ReplicaId) -> Result<(), Fault> {
+        let mut replicas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        replicas.retain(|(_, word, _)| word.replica != replica);
+        Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! What any implementation of this crate's ports has to keep to, and a store in memory for the tests of others.
 
+pub mod key_replicas;
 pub mod key_set_witness;
 pub mod key_store;
 mod memory;
 
-pub use memory::{MemoryKeyStore, MemoryWitness};
+pub use memory::{MemoryKeyStore, MemoryReplicas, MemoryWitness};

@@ -11,6 +11,7 @@ use crate::{Key, KeyChangeRefused, KeyState, StoredSetError};
 const LIVES: KeyLives = KeyLives {
     jwks_max_age: Duration::from_mins(5),
     longest_life: Duration::from_mins(15),
+    rotation_overlap: Duration::from_hours(24 * 365),
 };
 
 fn at(seconds: i64) -> Timestamp {

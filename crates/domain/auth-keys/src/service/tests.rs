@@ -9,10 +9,14 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{KeyService, KeySettings, SET};
-use crate::{KeyChangeRefused, KeySet, KeySetName, KeyState, KeyStore, Saved, contract::MemoryKeyStore};
+use crate::{
+    KeyChangeRefused, KeySet, KeySetName, KeyState, KeyStore, Saved,
+    contract::{MemoryKeyStore, MemoryReplicas},
+};
 
 struct Fixture {
     store: Arc<MemoryKeyStore>,
+    replicas: Arc<MemoryReplicas>,
     clock: Arc<ManualClock>,
     ambient: Ambient,
 }
@@ -28,6 +32,7 @@ impl Fixture {
         };
         Self {
             store: Arc::default(),
+            replicas: Arc::default(),
             clock,
             ambient,
         }
@@ -36,6 +41,7 @@ impl Fixture {
     async fn open(&self) -> KeyService {
         KeyService::open(
             self.store.clone(),
+            self.replicas.clone(),
             settings(Algorithm::EdDsa),
             self.ambient.clone(),
         )
@@ -55,6 +61,8 @@ fn settings(algorithm: Algorithm) -> KeySettings {
         jwks_max_age: Duration::from_mins(5),
         longest_life: Duration::from_mins(15),
         algorithm,
+        rotation_overlap: Duration::from_hours(24),
+        dual_signing: None,
     }
 }
 
@@ -81,10 +89,15 @@ fn token(service: &KeyService) -> String {
 async fn an_empty_store_gets_a_set_with_a_spare_and_the_next_process_finds_it() {
     let f = Fixture::new();
     assert!(
-        KeyService::open_existing(f.store.clone(), settings(Algorithm::EdDsa), f.ambient.clone())
-            .await
-            .unwrap()
-            .is_none()
+        KeyService::open_existing(
+            f.store.clone(),
+            f.replicas.clone(),
+            settings(Algorithm::EdDsa),
+            f.ambient.clone()
+        )
+        .await
+        .unwrap()
+        .is_none()
     );
     let (one, other) = (f.open().await, f.open().await);
     assert!(one.set().staged().is_some());
@@ -96,9 +109,14 @@ async fn an_empty_store_gets_a_set_with_a_spare_and_the_next_process_finds_it() 
 async fn the_document_names_the_algorithm_that_tokens_carry() {
     let f = Fixture::new();
     for algorithm in [Algorithm::EdDsa, Algorithm::Ed25519] {
-        let service = KeyService::open(f.store.clone(), settings(algorithm), f.ambient.clone())
-            .await
-            .unwrap();
+        let service = KeyService::open(
+            f.store.clone(),
+            f.replicas.clone(),
+            settings(algorithm),
+            f.ambient.clone(),
+        )
+        .await
+        .unwrap();
         assert!(verifies(&service, &token(&service)));
     }
 }
@@ -245,7 +263,134 @@ async fn a_store_that_is_gone_stops_neither_signing_nor_publishing() {
     let f = Fixture::new();
     let set = f.open().await.set();
     let store = Arc::new(Gone(set.clone()));
-    let service = KeyService::over(store, settings(Algorithm::EdDsa), f.ambient.clone(), set).unwrap();
+    let service = KeyService::over(
+        store,
+        f.replicas.clone(),
+        settings(Algorithm::EdDsa),
+        f.ambient.clone(),
+        set,
+    )
+    .unwrap();
     assert!(service.tick().await.is_err());
     assert!(verifies(&service, &token(&service)));
+}
+
+#[tokio::test]
+async fn a_replica_that_does_not_publish_the_spare_yet_is_waited_for() {
+    let f = Fixture::new();
+    let (one, other) = (f.open().await, f.open().await);
+    f.wait_for_the_spare(&one).await;
+    other.tick().await.unwrap();
+    one.tick().await.unwrap();
+    let spare = one.promote().await.unwrap().staged().unwrap().kid().clone();
+    // The other one goes on publishing what it had, until its turn comes.
+    one.tick().await.unwrap();
+    f.clock.advance(Duration::from_secs(20));
+    assert!(matches!(
+        one.promote().await,
+        Err(KeyChangeRefused::NotEverywhere(_))
+    ));
+    other.tick().await.unwrap();
+    assert!(other.set().staged().is_some_and(|staged| *staged.kid() == spare));
+    // From the last of them on verifiers have twice the document's time.
+    let since = f.ambient.now();
+    f.clock.advance(Duration::from_secs(599));
+    one.tick().await.unwrap();
+    other.tick().await.unwrap();
+    let refused = one.promote().await;
+    assert!(
+        matches!(refused, Err(KeyChangeRefused::TooEarly { ready_at }) if ready_at == since.plus(Duration::from_mins(10))),
+        "{refused:?}"
+    );
+    f.clock.advance(Duration::from_secs(1));
+    one.promote().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_that_has_ended_is_not_waited_for() {
+    let f = Fixture::new();
+    let (one, silent, leaving) = (f.open().await, f.open().await, f.open().await);
+    for replica in [&one, &silent, &leaving] {
+        replica.tick().await.unwrap();
+    }
+    one.replace_staged().await.unwrap();
+    one.tick().await.unwrap();
+    leaving.leave().await.unwrap();
+    let refused = one.promote().await;
+    assert!(
+        matches!(refused, Err(KeyChangeRefused::NotEverywhere(_))),
+        "{refused:?}"
+    );
+    f.clock.advance(Duration::from_mins(10));
+    one.promote().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_spare_that_waited_too_long_is_replaced_before_anything_is_promoted() {
+    let f = Fixture::new();
+    let service = f.open().await;
+    service.tick().await.unwrap();
+    f.clock.advance(Duration::from_hours(25));
+    assert!(matches!(service.promote().await, Err(KeyChangeRefused::TooOld)));
+    let old = service.set().staged().unwrap().kid().clone();
+    let set = service.replace_staged().await.unwrap();
+    let old = set.keys().iter().find(|key| *key.kid() == old).unwrap();
+    assert_eq!((old.state(), old.is_private()), (KeyState::Retiring, false));
+    f.wait_for_the_spare(&service).await;
+    service.promote().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_token_is_signed_by_a_staged_key_that_every_verifier_knows_and_for_a_while() {
+    let f = Fixture::new();
+    let settings = KeySettings {
+        dual_signing: Some(Duration::from_hours(1)),
+        ..settings(Algorithm::EdDsa)
+    };
+    let service = KeyService::open(f.store.clone(), f.replicas.clone(), settings, f.ambient.clone())
+        .await
+        .unwrap();
+    let second = || {
+        service
+            .sign_second(TokenKind::Access, &json!({"sub": "user:1"}))
+            .unwrap()
+    };
+    service.tick().await.unwrap();
+    f.clock.advance(Duration::from_secs(599));
+    assert!(second().is_none(), "a verifier may not know the key yet");
+    f.clock.advance(Duration::from_secs(1));
+    let signed = second().unwrap();
+    assert_eq!(
+        Some(&signed.kid),
+        service.set().staged().map(|staged| staged.kid())
+    );
+    assert!(verifies(&service, signed.token.expose_secret()));
+    f.clock.advance(Duration::from_mins(61));
+    assert!(second().is_none());
+    // Whoever does not want any gets none.
+    let without = f.open().await;
+    assert!(
+        without
+            .sign_second(TokenKind::Access, &json!({}))
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn thirty_two_promotions_at_once_promote_once() {
+    let f = Fixture::new();
+    let services = join_all((0..32).map(|_| f.open())).await;
+    f.wait_for_the_spare(&services[0]).await;
+    for service in &services {
+        service.tick().await.unwrap();
+    }
+    let before = services[0].set();
+    let done = join_all(services.iter().map(KeyService::promote)).await;
+    assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1);
+    let after = f.open().await.set();
+    assert_eq!(
+        after.active().map(|key| key.kid()),
+        before.staged().map(|key| key.kid())
+    );
 }

@@ -17,6 +17,7 @@ fn set() -> KeySet {
     let lives = KeyLives {
         jwks_max_age: Duration::from_mins(5),
         longest_life: Duration::from_mins(15),
+        rotation_overlap: Duration::from_hours(24 * 365),
     };
     let set = KeySet::first(KeySetName::Api, key(1), key(2), at(0)).unwrap();
     let set = set.served(at(1)).unwrap();

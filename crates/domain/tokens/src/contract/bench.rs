@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 
 use chancery_access::{Principal, Subject, TenantRole};
 use chancery_ambient::{Ambient, Entropy, ManualClock, SystemEntropy, Timestamp};
-use chancery_auth_keys::{KeyService, KeySettings, contract::MemoryKeyStore};
+use chancery_auth_keys::{
+    KeyService, KeySettings,
+    contract::{MemoryKeyStore, MemoryReplicas},
+};
 use chancery_ids::{SessionId, TenantId};
 use chancery_jose::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
@@ -55,10 +58,17 @@ impl Bench {
             jwks_max_age: Duration::from_mins(5),
             longest_life: Duration::from_mins(15),
             algorithm: Algorithm::EdDsa,
+            rotation_overlap: Duration::from_hours(24),
+            dual_signing: None,
         };
-        let keys = KeyService::open(Arc::new(MemoryKeyStore::default()), keys, ambient.clone())
-            .await
-            .unwrap();
+        let keys = KeyService::open(
+            Arc::new(MemoryKeyStore::default()),
+            Arc::new(MemoryReplicas::default()),
+            keys,
+            ambient.clone(),
+        )
+        .await
+        .unwrap();
         let settings = TokenSettings {
             issuer: "https://id.example.org".to_owned(),
             audiences: vec!["agent-api".to_owned()],

@@ -152,6 +152,9 @@ fn too_long(name: &'static str, most: usize) -> Violation {
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenAnswer {
     access_token: String,
+    /// The same claims signed by the staged key, for a canary verifier (`AUTH_DUAL_SIGNING_ENABLED`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secondary_access_token: Option<String>,
     refresh_token: String,
     /// Always `bearer`.
     token_type: &'static str,
@@ -181,6 +184,9 @@ impl From<TokenPair> for TokenAnswer {
     fn from(pair: TokenPair) -> Self {
         Self {
             access_token: pair.access_token.expose_secret().to_owned(),
+            secondary_access_token: pair
+                .secondary_access_token
+                .map(|token| token.expose_secret().to_owned()),
             refresh_token: pair.refresh_token.expose_secret().to_owned(),
             token_type: "bearer",
             expires_in: pair.expires_in,
