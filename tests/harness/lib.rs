@@ -12,6 +12,7 @@
 mod database;
 mod forge;
 mod frames;
+mod mail;
 mod operations;
 mod person;
 mod proxy;
@@ -21,6 +22,7 @@ mod server;
 pub use database::TestDatabase;
 pub use forge::{Forge, Forgery};
 pub use frames::{Frame, Frames};
+pub use mail::PASSWORD;
 pub use operations::Operation;
 pub use person::{Person, SendForm, client};
 pub use proxy::Proxy;

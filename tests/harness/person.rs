@@ -38,6 +38,12 @@ impl Person {
         }
     }
 
+    /// The server they talk to.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The same person at another server that knows them.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {

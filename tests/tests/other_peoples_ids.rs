@@ -54,7 +54,12 @@ async fn add_two_people(database: &TestDatabase) {
 }
 
 /// What belongs to a tenant and to none of its people: a colleague who runs it too may see and change it.
-const OF_THE_TENANT: [&str; 2] = ["/oauth/register", "/api/v1/auth/service-accounts"];
+const OF_THE_TENANT: [&str; 4] = [
+    "/oauth/register",
+    "/api/v1/auth/service-accounts",
+    "/api/v1/members",
+    "/api/v1/invitations",
+];
 
 /// What the owner has that others may try.
 struct Ids {
@@ -65,6 +70,8 @@ struct Ids {
     /// Of the tenant: a colleague who runs it too may name them.
     service_token: String,
     app: String,
+    user: String,
+    invitation: String,
 }
 
 impl Ids {
@@ -82,6 +89,8 @@ impl Ids {
                 .collect(),
             "run_id" => vec![(self.run.as_str(), nobodys(&self.run))],
             "session_id" => vec![(self.session.as_str(), nobodys(&self.session))],
+            "user_id" => vec![(self.user.as_str(), nobodys(&self.user))],
+            "invitation_id" => vec![(self.invitation.as_str(), nobodys(&self.invitation))],
             "jti" => vec![(self.service_token.as_str(), nobodys(&self.service_token))],
             "client_id" => vec![(self.app.as_str(), nobodys(&self.app))],
             // Agents are the same for everybody.
@@ -108,6 +117,8 @@ async fn owners_things(owner: &Person) -> Ids {
         &json!({"client_name": "reports", "scope": "tools:read"}),
     )
     .await;
+    let invitation = json!({"email": "invited@example.org", "role": "viewer"});
+    let invitation = made("/api/v1/invitations", &invitation).await;
     Ids {
         conversations: [
             "theirs-1234".to_owned(),
@@ -117,6 +128,8 @@ async fn owners_things(owner: &Person) -> Ids {
         session: me["data"]["session_id"].as_str().unwrap().to_owned(),
         service_token: service_token["jti"].as_str().unwrap().to_owned(),
         app: app["client_id"].as_str().unwrap().to_owned(),
+        user: me["data"]["user_id"].as_str().unwrap().to_owned(),
+        invitation: invitation["id"].as_str().unwrap().to_owned(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Every kind of token, right and wrong in every way, at every endpoint the server describes.
 #![cfg(test)]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use system_tests::{Forge, Forgery, Operation, Person, SendForm, Settings, client};
+use system_tests::{Forge, Forgery, Operation, PASSWORD, Person, SendForm, Settings, client};
 
 /// Where an endpoint takes a token.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ enum Takes {
     Ended,
     /// A form that somebody else signed: no token of ours.
     Signed,
+    /// What stood in a mailed link: no token of ours.
+    Mailed,
 }
 
 #[derive(Clone, Copy)]
@@ -36,6 +38,10 @@ enum Sends {
     Client,
     Object,
     ServiceToken,
+    Invitation,
+    Passwords,
+    Role,
+    User,
 }
 
 /// One row for each operation: a new route without one fails the test.
@@ -82,6 +88,22 @@ fn rows() -> BTreeMap<&'static str, Takes> {
             "POST /api/v1/auth/service-accounts/tokens/{jti}/revoke",
             Takes::Access(Sends::Object),
         ),
+        (
+            "POST /api/v1/auth/password/change",
+            Takes::Access(Sends::Passwords),
+        ),
+        ("POST /api/v1/auth/password/forgot", Takes::None),
+        ("POST /api/v1/auth/password/confirm", Takes::Mailed),
+        ("POST /api/v1/auth/password/reset", Takes::Access(Sends::User)),
+        ("POST /api/v1/auth/email/send", read),
+        ("POST /api/v1/auth/email/verify", Takes::Mailed),
+        ("GET /api/v1/members", read),
+        ("PATCH /api/v1/members/{user_id}", Takes::Access(Sends::Role)),
+        ("DELETE /api/v1/members/{user_id}", read),
+        ("GET /api/v1/invitations", read),
+        ("POST /api/v1/invitations", Takes::Access(Sends::Invitation)),
+        ("POST /api/v1/invitations/accept", Takes::Mailed),
+        ("DELETE /api/v1/invitations/{invitation_id}", read),
         ("POST /api/v1/chat", Takes::Access(Sends::Chat)),
         ("POST /api/v1/chat/stream", Takes::Access(Sends::Chat)),
         ("GET /api/v1/conversations", read),
@@ -101,8 +123,12 @@ struct Scene {
     url: String,
     client: Client,
     email: String,
-    password: String,
+    password: Mutex<String>,
     run: String,
+    /// Somebody else in the tenant.
+    member: String,
+    /// An invitation to take back.
+    invitation: String,
     /// A session to end.
     session: String,
     /// A token of a service account to end.
@@ -116,7 +142,11 @@ struct Scene {
 impl Scene {
     /// Somebody new in every respect: their tokens have been used nowhere.
     async fn fresh(&self) -> Person {
-        Person::log_in(&self.url, &self.email, &self.password).await
+        Person::log_in(&self.url, &self.email, &self.password()).await
+    }
+
+    fn password(&self) -> String {
+        self.password.lock().unwrap().clone()
     }
 
     fn request(&self, operation: &Operation) -> RequestBuilder {
@@ -127,6 +157,8 @@ impl Scene {
                 "conversation_id" => "kept",
                 "run_id" => &self.run,
                 "session_id" => &self.session,
+                "user_id" => &self.member,
+                "invitation_id" => &self.invitation,
                 "jti" => &self.service_token,
                 "client_id" => &self.app,
                 other => panic!("no value for {{{other}}}"),
@@ -144,7 +176,7 @@ impl Scene {
     async fn show(&self, operation: &Operation, takes: Takes, access: &str, refresh: &str) -> Answer {
         let request = self.request(operation);
         let request = match takes {
-            Takes::None | Takes::Refresh | Takes::Grant | Takes::Ended => request,
+            Takes::None | Takes::Refresh | Takes::Grant | Takes::Ended | Takes::Mailed => request,
             Takes::Access(_) | Takes::Both | Takes::Signed => request.bearer_auth(access),
             Takes::Judged => request.basic_auth(&self.asker.0, Some(&self.asker.1)),
         };
@@ -158,6 +190,15 @@ impl Scene {
             Takes::Access(Sends::ServiceToken) => request.json(&json!({
                 "account": "billing-worker", "scopes": ["billing:read"], "reason": "the matrix"
             })),
+            Takes::Access(Sends::Invitation) => {
+                request.json(&json!({"email": "new@example.org", "role": "viewer"}))
+            }
+            Takes::Access(Sends::Passwords) => request.json(&json!({
+                "current_password": self.password(), "new_password": PASSWORD
+            })),
+            Takes::Access(Sends::Role) => request.json(&json!({"role": "viewer"})),
+            Takes::Access(Sends::User) => request.json(&json!({"user_id": self.member})),
+            Takes::Mailed => request.json(&json!({"token": access, "new_password": PASSWORD})),
             Takes::Signed => request.json(&json!({"account": "billing-worker", "scopes": ["billing:read"]})),
             Takes::Grant => request.form(&[("grant_type", "refresh_token"), ("refresh_token", refresh)]),
             Takes::Judged => request.form(&[("token", access)]),
@@ -209,11 +250,25 @@ async fn only_the_right_token_passes_at_every_endpoint() {
         .post("/api/v1/auth/service-accounts/browser-issue", &service_token)
         .await;
     let service_token: Value = service_token.json().await.unwrap();
+    let invitation = json!({"email": "invited@example.org", "role": "viewer"});
+    let invitation: Value = owner
+        .post("/api/v1/invitations", &invitation)
+        .await
+        .json()
+        .await
+        .unwrap();
+    settings.mailed_token(0).await;
     let scene = Scene {
         url: server.url.clone(),
         client: client(),
         email,
-        password,
+        password: Mutex::new(password),
+        member: owner
+            .invite(&settings, "member@example.org", "member")
+            .await
+            .user_id()
+            .await,
+        invitation: invitation["id"].as_str().unwrap().to_owned(),
         run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
         session: other["data"]["session_id"].as_str().unwrap().to_owned(),
         service_token: service_token["jti"].as_str().unwrap().to_owned(),
@@ -231,10 +286,12 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     let mut rows = rows();
     let mut cells = 0;
     let mut operations = Operation::all(&server.url).await;
-    // The one ends the app that others show, the other the session that the forgeries are copies of.
+    // Some end what others show, and some the session that the forgeries are copies of.
     operations.sort_by_key(|operation| {
         let removes = operation.method == reqwest::Method::DELETE;
-        (operation.path.ends_with("/logout/all"), removes)
+        let ends_all =
+            operation.path.ends_with("/logout/all") || operation.path.ends_with("/password/change");
+        (ends_all, removes)
     });
     for operation in operations {
         let name = operation.name();
@@ -262,6 +319,15 @@ async fn only_the_right_token_passes_at_every_endpoint() {
             }
             Takes::Judged => judges(&scene, &operation, [&not_access, &not_refresh]).await,
             Takes::Ended => ends_nothing(&scene, &operation, &owner, &not_refresh).await,
+            Takes::Mailed => {
+                let genuine = scene.fresh().await.access_token;
+                for token in not_access.iter().map(|forged| &forged.token).chain([&genuine]) {
+                    let answer = scene.show(&operation, takes, token, "").await;
+                    let refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY];
+                    assert!(refused.contains(&answer.status), "{name}: {}", answer.body);
+                }
+                not_access.len() + 1
+            }
             Takes::Signed => {
                 let genuine = scene.fresh().await.access_token;
                 for token in not_access.iter().map(|forged| &forged.token).chain([&genuine]) {
@@ -343,6 +409,9 @@ async fn refuses(
     let answer = scene
         .show(operation, takes, &person.access_token, &person.refresh_token)
         .await;
+    if matches!(takes, Takes::Access(Sends::Passwords)) {
+        PASSWORD.clone_into(&mut scene.password.lock().unwrap());
+    }
     assert!(
         answer.did_something(operation),
         "{} refused the right token: {} {}",
@@ -359,6 +428,9 @@ async fn ignores(scene: &Scene, operation: &Operation, wrong: &[Forgery]) -> usi
         let request = scene.request(operation);
         if operation.path == "/api/v1/auth/token" {
             return request.json(&json!({"email": "nobody@example.org", "password": "no-such-password"}));
+        }
+        if operation.path.ends_with("/password/forgot") {
+            return request.json(&json!({"email": "nobody@example.org"}));
         }
         request
     };

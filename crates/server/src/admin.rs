@@ -3,8 +3,9 @@
 use std::{error::Error, process::ExitCode};
 
 use chancery_access::Subject;
+use chancery_accounts::{TenantState, UserState};
 use chancery_ambient::Ambient;
-use chancery_ids::{SessionId, TenantId, TokenId};
+use chancery_ids::{SessionId, TenantId, TokenId, UserId};
 use chancery_tokens::{RevokeTarget, Whose};
 use clap::{Args, Subcommand};
 
@@ -15,6 +16,46 @@ use crate::{adapters, config::Config};
 pub(crate) enum Action {
     /// End tokens before their time. Running servers refuse them within a second.
     Revoke(Revoke),
+    /// Stop a tenant, or let it go on. Everybody's access tokens in it end within a second.
+    Tenant {
+        #[command(subcommand)]
+        action: TenantAction,
+    },
+    /// Close a person's account, or open it again. Their sessions and access tokens end within a second.
+    User {
+        #[command(subcommand)]
+        action: UserAction,
+    },
+}
+
+/// What happens to a tenant.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum TenantAction {
+    /// Nobody logs in to it, and nothing is issued in it.
+    Suspend {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// It goes on.
+    Reactivate {
+        /// The tenant.
+        tenant: TenantId,
+    },
+}
+
+/// What happens to a person.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum UserAction {
+    /// They cannot log in. Refused for the last owner of a tenant.
+    Disable {
+        /// The person.
+        user: UserId,
+    },
+    /// They can log in again.
+    Enable {
+        /// The person.
+        user: UserId,
+    },
 }
 
 /// Exactly one of these.
@@ -49,16 +90,49 @@ pub(crate) struct Revoke {
 /// Does it.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
-    let Action::Revoke(revoke) = action;
-    let target = revoke.targets.one().ok_or("name what to revoke")?;
-    let tokens = adapters::tokens(config, &Ambient::system()).await?;
-    if tokens.revoke(&target, &revoke.reason).await? {
-        println!("revoked");
-        Ok(ExitCode::SUCCESS)
+    let ambient = Ambient::system();
+    let (done, told) = match action {
+        Action::Revoke(revoke) => {
+            let target = revoke.targets.one().ok_or("name what to revoke")?;
+            let tokens = adapters::tokens(config, &ambient).await?;
+            match tokens.revoke(&target, &revoke.reason).await? {
+                true => (true, "revoked"),
+                false => (
+                    false,
+                    "there is nothing to revoke: it does not exist, or it has ended",
+                ),
+            }
+        }
+        Action::Tenant { action } => {
+            let (tenant, state, told) = match action {
+                TenantAction::Suspend { tenant } => (tenant, TenantState::Suspended, "suspended"),
+                TenantAction::Reactivate { tenant } => (tenant, TenantState::Active, "reactivated"),
+            };
+            let people = adapters::people(config, &ambient).await?;
+            match people.set_tenant_state(tenant, state).await? {
+                true => (true, told),
+                false => (false, "there is no such tenant"),
+            }
+        }
+        Action::User { action } => {
+            let (user, state, told) = match action {
+                UserAction::Disable { user } => (user, UserState::Disabled, "disabled"),
+                UserAction::Enable { user } => (user, UserState::Active, "enabled"),
+            };
+            let people = adapters::people(config, &ambient).await?;
+            match people.set_user_state(user, state).await? {
+                Some(true) => (true, told),
+                Some(false) => (false, "refused: a tenant would lose its last owner"),
+                None => (false, "there is no such person"),
+            }
+        }
+    };
+    println!("{told}");
+    Ok(if done {
+        ExitCode::SUCCESS
     } else {
-        println!("there is nothing to revoke: it does not exist, or it has ended");
-        Ok(ExitCode::FAILURE)
-    }
+        ExitCode::FAILURE
+    })
 }
 
 impl Targets {

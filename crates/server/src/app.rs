@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_accounts::{AccountService, ServiceAccountService};
+use chancery_accounts::{AccountService, PeopleService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, TokioTasks};
 use chancery_auth_keys::KeyService;
@@ -23,6 +23,8 @@ pub(crate) struct App {
     pub tasks: TokioTasks,
     /// People and their logins.
     pub accounts: Arc<AccountService>,
+    /// Passwords, members and invitations.
+    pub people: Arc<PeopleService>,
     /// Machines of the tenants.
     pub service_accounts: Arc<ServiceAccountService>,
     /// API clients.

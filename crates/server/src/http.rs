@@ -46,6 +46,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         agents: app.agents.clone(),
         ambient: app.ambient.clone(),
         conversations: app.conversations.clone(),
+        people: app.people.clone(),
         runs: app.runs.clone(),
         service_accounts: app.service_accounts.clone(),
         stream_chunks: config.model.stream_chunks,

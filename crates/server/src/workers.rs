@@ -13,6 +13,7 @@ const RELAY_EVERY: Duration = Duration::from_secs(1);
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(5);
 const REVOCATIONS_EVERY: Duration = Duration::from_millis(250);
+const MAIL_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
 
 /// Starts the loops; they end when `stop` is cancelled.
@@ -54,6 +55,16 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "used nonces", PRUNE_EVERY, move || {
         let nonces = nonces.clone();
         async move { nonces.prune_nonces().await.map(drop) }
+    });
+    let mail = app.people.clone();
+    spawn(app, stop, "mail", MAIL_EVERY, move || {
+        let mail = mail.clone();
+        async move { mail.send_mail().await.map(drop) }
+    });
+    let links = app.people.clone();
+    spawn(app, stop, "expired links", PRUNE_EVERY, move || {
+        let links = links.clone();
+        async move { links.prune_links().await.map(drop) }
     });
 }
 

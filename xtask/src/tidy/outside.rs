@@ -39,7 +39,7 @@ const PROTOCOLS: &[&str] = &[
 const DOMAIN: &[&str] = &["arc-swap", "async-trait", "chrono", "futures", "tokio", "tracing"];
 
 /// One crate's need that is nobody else's.
-const SINGLE_USES: [(&str, &str); 4] = [
+const SINGLE_USES: [(&str, &str); 5] = [
     // It brings OpenSSL.
     ("chancery-key-formats", "josekit"),
     ("chancery-accounts", "argon2"),
@@ -47,6 +47,8 @@ const SINGLE_USES: [(&str, &str); 4] = [
     ("chancery-agents", "toml"),
     // So is the catalogue of service accounts.
     ("chancery-accounts", "toml"),
+    // How soon a machine would guess a password.
+    ("chancery-accounts", "zxcvbn"),
 ];
 
 /// The parts of tokio that are no runtime: a domain crate waits and shares, it does not spawn, read or listen.

@@ -196,7 +196,7 @@ fn membership((tenant, role, state): (Stored<TenantId>, String, String)) -> Resu
     })
 }
 
-fn user_state(name: &str) -> Result<UserState, Fault> {
+pub(crate) fn user_state(name: &str) -> Result<UserState, Fault> {
     const ALL: [UserState; 3] = [UserState::Pending, UserState::Active, UserState::Disabled];
     codec::named("users.state", &ALL, UserState::as_str, name)
 }

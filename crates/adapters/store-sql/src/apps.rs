@@ -171,7 +171,7 @@ impl AppStore for SqlApps {
 }
 
 /// Lets one writer at a time count what a tenant has.
-trait LockTenant {
+pub(crate) trait LockTenant {
     async fn lock_tenant(&mut self, tenant: Stored<TenantId>) -> QueryResult<()>;
 }
 

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::{
     AccountService, EmailAddress, Familiarity, FirstOwner, FirstOwnerRefused, OwnerPassword, owner_password,
+    people,
 };
 
 /// Who shall own the first tenant.
@@ -53,7 +54,7 @@ impl AccountService {
         let email = EmailAddress::parse(request.email)?;
         let (password, drawn_password) = match request.password {
             OwnerPassword::Chosen(chosen) => {
-                owner_password::check(&chosen)?;
+                people::check(&chosen, &email)?;
                 (chosen, None)
             }
             OwnerPassword::Drawn => {

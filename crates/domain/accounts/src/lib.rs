@@ -13,6 +13,7 @@ mod login_guard;
 mod member;
 mod owner_password;
 mod password;
+mod people;
 mod pepper;
 mod ports;
 mod refresh;
@@ -30,8 +31,14 @@ pub use hash_pool::{Familiarity, HashPool, HashRefused};
 pub use log_in::LoginRequest;
 pub use login_guard::{LockoutSettings, LoginGuard};
 pub use member::{FirstOwner, Login, Member, Membership, TenantState, UserState};
-pub use owner_password::{OwnerPassword, WeakPassword, draw_owner_password};
+pub use owner_password::{OwnerPassword, draw_owner_password};
 pub use password::PasswordHash;
+pub use people::{
+    Acceptance, Accepted, InvitationRefused, Link, LinkId, LinkKind, LinkRefused, LinkSecret,
+    LinkSystemStore, Mail, Mailer, MemberChange, MemberItem, MembersRefused, NewMember, PasswordChange,
+    PasswordRefused, PasswordSet, PeopleLimits, PeopleParts, PeopleService, PeopleSettings, PeopleStore,
+    ProvedBy, WeakPassword,
+};
 pub use pepper::PasswordPeppers;
 pub use ports::{AccountSystemStore, MemberStore};
 pub use refresh::RefreshRequest;

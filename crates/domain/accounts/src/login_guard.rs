@@ -88,13 +88,18 @@ impl LoginGuard {
     }
 
     fn account_key(&self, address: &str) -> GuardKey {
+        GuardKey::without_tenant("login-account", &[&self.hidden(address)])
+    }
+
+    /// The address under the HMAC, however it was written.
+    pub(crate) fn hidden(&self, address: &str) -> String {
         let code = hmac::sign(&self.key, address.trim().to_lowercase().as_bytes());
         let mut name = String::new();
         for byte in code.as_ref() {
             // Writing to a String cannot fail.
             let _ = write!(name, "{byte:02x}");
         }
-        GuardKey::without_tenant("login-account", &[&name])
+        name
     }
 }
 

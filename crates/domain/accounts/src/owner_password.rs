@@ -1,7 +1,7 @@
-//! The first owner's password: what a chosen one must have at least, and how one is made.
+//! The first owner's password, and how one is made.
 
 use chancery_ambient::Ambient;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// Where the first owner's password comes from.
 #[derive(Debug)]
@@ -12,37 +12,8 @@ pub enum OwnerPassword {
     Drawn,
 }
 
-/// A password that is too easy to guess.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WeakPassword {
-    /// Fewer than 14 characters.
-    #[error("a password has at least {MIN_CHARS} characters")]
-    Short,
-    /// All of one class.
-    #[error("a password has at least two of: upper case, lower case, digits, others")]
-    OneClass,
-}
-
-const MIN_CHARS: usize = 14;
-
 /// Crockford's base 32 in lower case: no letter that looks like another or like a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-
-/// Refuses a chosen password that is too easy to guess.
-pub(crate) fn check(password: &SecretString) -> Result<(), WeakPassword> {
-    let password = password.expose_secret();
-    if password.chars().count() < MIN_CHARS {
-        return Err(WeakPassword::Short);
-    }
-    let classes: [fn(char) -> bool; 4] = [char::is_lowercase, char::is_uppercase, char::is_numeric, |c| {
-        !c.is_lowercase() && !c.is_uppercase() && !c.is_numeric()
-    }];
-    let present = classes.iter().filter(|class| password.chars().any(class)).count();
-    if present < 2 {
-        return Err(WeakPassword::OneClass);
-    }
-    Ok(())
-}
 
 /// Five groups of five, such as `k3v9t-7xm2q-…`: 125 random bits that a person can type.
 ///
@@ -67,14 +38,8 @@ mod tests {
     use chancery_ambient::Ambient;
     use secrecy::ExposeSecret;
 
-    use super::{WeakPassword, check, draw_owner_password};
-
-    #[test]
-    fn fourteen_characters_of_two_classes_are_enough() {
-        assert_eq!(check(&"correct horse1".into()), Ok(()));
-        assert_eq!(check(&"correct horse".into()), Err(WeakPassword::Short));
-        assert_eq!(check(&"correcthorsebattery".into()), Err(WeakPassword::OneClass));
-    }
+    use super::draw_owner_password;
+    use crate::{EmailAddress, people};
 
     #[test]
     fn a_drawn_password_is_easy_to_type_hard_to_guess_and_passes_the_check() {
@@ -86,6 +51,7 @@ mod tests {
             one.expose_secret().split('-').map(str::len).collect::<Vec<_>>(),
             [5; 5]
         );
-        assert_eq!(check(&one), Ok(()));
+        let email = EmailAddress::parse("owner@localhost").unwrap();
+        assert_eq!(people::check(&one, &email), Ok(()));
     }
 }

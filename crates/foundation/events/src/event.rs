@@ -81,6 +81,30 @@ event_kinds! {
     TokensRevoked = "auth.tokens_revoked",
     /// A service account got a long-lived token.
     ServiceTokenIssued = "auth.service_token_issued",
+    /// Somebody wants another password, and is mailed a link.
+    PasswordResetAsked = "auth.password_reset_asked",
+    /// A password was changed; every session of the person ended.
+    PasswordChanged = "auth.password_changed",
+    /// An address was proved.
+    EmailVerified = "auth.email_verified",
+    /// An operator closed a person's account.
+    UserDisabled = "user.disabled",
+    /// An operator opened it again.
+    UserEnabled = "user.enabled",
+    /// An operator stopped a tenant.
+    TenantSuspended = "tenant.suspended",
+    /// An operator let it go on.
+    TenantReactivated = "tenant.reactivated",
+    /// Somebody was invited into the tenant.
+    MemberInvited = "tenant.member_invited",
+    /// An invitation was taken back.
+    InvitationWithdrawn = "tenant.invitation_withdrawn",
+    /// Somebody accepted an invitation.
+    MemberJoined = "tenant.member_joined",
+    /// A member has another role.
+    MemberRoleChanged = "tenant.member_role_changed",
+    /// A member was removed.
+    MemberRemoved = "tenant.member_removed",
     /// An app was registered.
     AppRegistered = "app.registered",
     /// An app got another secret, or other keys.

@@ -4,6 +4,7 @@ mod auth;
 mod http;
 mod machines;
 mod model;
+mod people;
 mod secrets;
 mod source;
 mod storage;
@@ -14,6 +15,7 @@ pub(crate) use auth::Auth;
 pub(crate) use http::{Http, without_port};
 pub(crate) use machines::Machines;
 pub(crate) use model::ModelSettings;
+pub(crate) use people::People;
 pub(crate) use secrets::DevelopmentSecrets;
 pub(crate) use source::{ConfigErrors, Source};
 pub(crate) use storage::{KeyStorage, Storage, Vault};
@@ -33,6 +35,8 @@ pub(crate) struct Config {
     pub auth: Auth,
     /// Service accounts.
     pub machines: Machines,
+    /// Mail and links.
+    pub people: People,
     /// The model and the hosted agents.
     pub model: ModelSettings,
 }
@@ -62,6 +66,7 @@ impl Config {
         let http = Http::read(&mut source);
         let storage = Storage::read(&mut source, &data_dir, development);
         let machines = Machines::read(&mut source);
+        let people = People::read(&mut source, development);
         let model = ModelSettings::read(&mut source);
         let auth = Auth::read(&mut source, &http, &data_dir, development);
         source.finish()?;
@@ -73,6 +78,7 @@ impl Config {
             storage,
             auth,
             machines,
+            people,
             model,
         })
     }

@@ -8,6 +8,7 @@ mod client;
 mod conversations;
 mod envelope;
 mod params;
+mod people;
 pub mod problem;
 mod routes;
 mod runs;

@@ -16,7 +16,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use crate::{
     agents, auth,
     caller::OwnTokens,
-    conversations,
+    conversations, people,
     problem::{Problem, RouteMethods, Violation, name_instance},
     runs, service_accounts,
     state::Api,
@@ -58,6 +58,19 @@ pub fn describe(routes: &mut ServiceConfig) {
             .service(service_accounts::issue_by_person)
             .service(service_accounts::list_tokens)
             .service(service_accounts::revoke_token)
+            .service(people::change_password)
+            .service(people::forgot_password)
+            .service(people::confirm_password)
+            .service(people::reset_password)
+            .service(people::send_verification)
+            .service(people::verify_email)
+            .service(people::list_members)
+            .service(people::change_member)
+            .service(people::remove_member)
+            .service(people::invite)
+            .service(people::list_invitations)
+            .service(people::accept_invitation)
+            .service(people::withdraw_invitation)
             .service(runs::chat)
             .service(runs::chat_stream)
             .service(runs::follow_run)

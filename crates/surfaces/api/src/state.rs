@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::web::Data;
-use chancery_accounts::{AccountService, ServiceAccountService};
+use chancery_accounts::{AccountService, PeopleService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, Fault, Tasks, run_on, within};
 use chancery_conversations::ConversationService;
@@ -23,6 +23,8 @@ pub struct Api {
     pub ambient: Ambient,
     /// Threads.
     pub conversations: Arc<ConversationService>,
+    /// Passwords, members and invitations.
+    pub people: Arc<PeopleService>,
     /// Turns of hosted agents.
     pub runs: Arc<RunService>,
     /// Machines of the tenants.

@@ -78,3 +78,36 @@ diesel::table! {
         token_epoch -> BigInt,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::codec::{Instant, Uuid};
+
+    password_history (user_id, id) {
+        user_id -> Uuid,
+        id -> Uuid,
+        password_hash -> Text,
+        replaced_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, SmallInt, Text};
+    use crate::codec::{Instant, Uuid};
+
+    mailed_links (id) {
+        id -> Uuid,
+        kind -> Text,
+        user_id -> Nullable<Uuid>,
+        tenant_id -> Nullable<Uuid>,
+        role -> Nullable<Text>,
+        invited_by -> Nullable<Uuid>,
+        email -> Text,
+        email_canonical -> Text,
+        created_at -> Instant,
+        expires_at -> Instant,
+        tries -> SmallInt,
+        next_try_at -> Instant,
+        sent_at -> Nullable<Instant>,
+    }
+}

@@ -32,6 +32,8 @@ fn these_are_the_routes() {
     let expected = [
         "DELETE /api/v1/auth/sessions/{session_id}",
         "DELETE /api/v1/conversations/{conversation_id}",
+        "DELETE /api/v1/invitations/{invitation_id}",
+        "DELETE /api/v1/members/{user_id}",
         "GET /api/v1/agents",
         "GET /api/v1/agents/{agent_name}/status",
         "GET /api/v1/auth/me",
@@ -42,11 +44,20 @@ fn these_are_the_routes() {
         "GET /api/v1/conversations/{conversation_id}",
         "GET /api/v1/conversations/{conversation_id}/ledger/stream",
         "GET /api/v1/conversations/{conversation_id}/messages",
+        "GET /api/v1/invitations",
+        "GET /api/v1/members",
         "GET /api/v1/runs/{run_id}/stream",
         "GET /api/v1/tools",
+        "PATCH /api/v1/members/{user_id}",
         "POST /api/v1/auth/delegations",
+        "POST /api/v1/auth/email/send",
+        "POST /api/v1/auth/email/verify",
         "POST /api/v1/auth/logout",
         "POST /api/v1/auth/logout/all",
+        "POST /api/v1/auth/password/change",
+        "POST /api/v1/auth/password/confirm",
+        "POST /api/v1/auth/password/forgot",
+        "POST /api/v1/auth/password/reset",
         "POST /api/v1/auth/refresh",
         "POST /api/v1/auth/service-accounts/browser-issue",
         "POST /api/v1/auth/service-accounts/issue",
@@ -54,6 +65,8 @@ fn these_are_the_routes() {
         "POST /api/v1/auth/token",
         "POST /api/v1/chat",
         "POST /api/v1/chat/stream",
+        "POST /api/v1/invitations",
+        "POST /api/v1/invitations/accept",
         "POST /api/v1/runs/{run_id}/cancel",
     ];
     assert_eq!(routes, expected);
@@ -67,6 +80,10 @@ fn every_route_but_the_token_endpoints_asks_for_a_bearer_token() {
             "POST /api/v1/auth/token",
             "POST /api/v1/auth/refresh",
             "POST /api/v1/auth/service-accounts/issue",
+            "POST /api/v1/auth/password/forgot",
+            "POST /api/v1/auth/password/confirm",
+            "POST /api/v1/auth/email/verify",
+            "POST /api/v1/invitations/accept",
         ]
         .contains(&route.as_str());
         assert_eq!(operation.get("security").is_none(), open, "{route}");

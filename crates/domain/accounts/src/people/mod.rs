@@ -1,0 +1,28 @@
+//! What people do about their passwords and addresses, and with one another: links that are mailed, members, invitations.
+
+mod error;
+mod invitations;
+mod link;
+mod mail;
+mod members;
+mod passwords;
+mod policy;
+mod ports;
+mod service;
+
+pub use error::{InvitationRefused, LinkRefused, MembersRefused, PasswordRefused};
+pub use invitations::Acceptance;
+pub use link::{Link, LinkId, LinkKind, LinkSecret};
+pub use mail::{Mail, Mailer};
+pub use policy::WeakPassword;
+pub(crate) use policy::check;
+pub use ports::{
+    Accepted, LinkSystemStore, MemberChange, MemberItem, NewMember, PasswordChange, PasswordSet, PeopleStore,
+    ProvedBy,
+};
+pub use service::{PeopleLimits, PeopleParts, PeopleService, PeopleSettings};
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod twin;

@@ -1,0 +1,221 @@
+//! What people ask of storage.
+
+use async_trait::async_trait;
+use chancery_access::TenantRole;
+use chancery_ambient::{Fault, Timestamp};
+use chancery_events::Event;
+use chancery_ids::{TenantId, UserId};
+use chancery_tokens::RevocationOrder;
+
+use super::{Link, LinkId};
+use crate::{EmailAddress, PasswordHash, TenantState, UserState};
+
+/// People, their passwords and their places. Whatever takes power away raises the person's or the tenant's epoch in the same
+/// change, so that access tokens end within the revocation bound.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
+    /// The current hash and those before it, newest first, at most `count` in all. Empty for an unknown person.
+    async fn last_passwords(&self, user: UserId, count: u16) -> Result<Vec<PasswordHash>, Fault>;
+
+    /// Sets another password, keeps the one before for [`Self::last_passwords`], raises the epoch, ends every session, and makes
+    /// every mailed link of the person useless.
+    ///
+    /// MUST be one change. MUST use up the link that proves it, once, however many callers; or find the very hash that was
+    /// compared.
+    async fn set_password(&self, change: &PasswordChange) -> Result<PasswordSet, Fault>;
+
+    /// Notes that the link's address is the person's, unless they have another one by now, and uses the link up. `false` when it
+    /// was used before.
+    async fn verify_email(&self, link: LinkId, at: Timestamp, events: &[Event]) -> Result<bool, Fault>;
+
+    /// Members of a tenant in the order of their ids, after `after`.
+    ///
+    /// MUST give nothing of another tenant.
+    async fn list_members(
+        &self,
+        tenant: TenantId,
+        after: Option<UserId>,
+        limit: u16,
+    ) -> Result<Vec<MemberItem>, Fault>;
+
+    /// Changes a member's role from `from` to `to`, or removes them where `to` is none, ends their sessions in this tenant when
+    /// they are removed, and raises their epoch.
+    ///
+    /// MUST be one change. MUST leave a tenant an owner, however many callers.
+    async fn change_member(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        from: TenantRole,
+        to: Option<TenantRole>,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<MemberChange, Fault>;
+
+    /// Ends a person's sessions in one tenant, with a revocation each. Gives how many.
+    async fn end_sessions_in(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<u64, Fault>;
+
+    /// Makes whoever opens the link a member: the person of its address, or `person`, who is made, when nobody has it. Uses the
+    /// link up.
+    ///
+    /// MUST be one change. MUST let one of several callers have it.
+    async fn accept_invitation(
+        &self,
+        link: LinkId,
+        person: Option<&NewMember>,
+        at: Timestamp,
+        events: &[Event],
+    ) -> Result<Accepted, Fault>;
+
+    /// Sets whether a person may log in; closing raises the epoch and ends their sessions. `None` when there is no such person,
+    /// `Some(false)` when a tenant would lose its last owner.
+    async fn set_user_state(
+        &self,
+        user: UserId,
+        state: UserState,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<Option<bool>, Fault>;
+
+    /// Sets whether a tenant is in use; stopping raises its epoch. `false` when there is no such tenant.
+    async fn set_tenant_state(
+        &self,
+        tenant: TenantId,
+        state: TenantState,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<bool, Fault>;
+}
+
+/// Mailed links: which there are, and which have to be mailed yet. Who opens one is not known to belong to a tenant, so it knows
+/// none. Cross-tenant on purpose (ARCHITECTURE.md lists it).
+#[async_trait]
+pub trait LinkSystemStore: Send + Sync {
+    /// Stores a link, to be mailed, with the events that announce it; unless `most` of its kind are live for the address.
+    ///
+    /// MUST be one change.
+    async fn add_link(&self, link: &Link, most: u16, events: &[Event]) -> Result<bool, Fault>;
+
+    /// A link that was not used; expired ones too.
+    async fn find_link(&self, id: LinkId) -> Result<Option<Link>, Fault>;
+
+    /// The invitations of a tenant that were not accepted, newest first, at most 1000; expired ones too.
+    ///
+    /// MUST give nothing of another tenant.
+    async fn list_invitations(&self, tenant: TenantId) -> Result<Vec<Link>, Fault>;
+
+    /// Takes an invitation of the tenant back. `false` when there is none.
+    async fn withdraw_invitation(
+        &self,
+        tenant: TenantId,
+        id: LinkId,
+        events: &[Event],
+    ) -> Result<bool, Fault>;
+
+    /// Takes links that have to be mailed, for as long as `again_at` says: who does not say within that time that they are gone
+    /// lets others try. After `tries` of them a link is mailed no more.
+    ///
+    /// MUST give a link to one of several callers.
+    async fn claim_unsent(
+        &self,
+        now: Timestamp,
+        again_at: Timestamp,
+        tries: u16,
+        limit: u16,
+    ) -> Result<Vec<Link>, Fault>;
+
+    /// Notes that a link was handed to the mail.
+    async fn mark_sent(&self, id: LinkId, at: Timestamp) -> Result<(), Fault>;
+
+    /// Forgets links that expired by `now`. Gives how many.
+    async fn prune_links(&self, now: Timestamp) -> Result<u64, Fault>;
+}
+
+/// Another password.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    /// Whose.
+    pub user: UserId,
+    /// What shows that it is theirs to change.
+    pub by: ProvedBy,
+    /// The new hash.
+    pub new: PasswordHash,
+    /// How many hashes are kept, the new one counted.
+    pub keep: u16,
+    /// Under which every token of before ends.
+    pub order: RevocationOrder,
+    /// What is announced.
+    pub events: Vec<Event>,
+}
+
+/// What shows that a password is somebody's to change.
+#[derive(Debug, Clone)]
+pub enum ProvedBy {
+    /// They know the current one, whose hash this is.
+    Password(PasswordHash),
+    /// They opened a mailed link.
+    Link(LinkId),
+}
+
+/// How a change of password ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordSet {
+    /// It is set.
+    Set,
+    /// The proof was used or changed in between.
+    NotProved,
+}
+
+/// A member in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberItem {
+    /// Who.
+    pub user: UserId,
+    /// Their address.
+    pub email: EmailAddress,
+    /// Whether it was proved.
+    pub email_verified: bool,
+    /// As what.
+    pub role: TenantRole,
+    /// Whether they may log in.
+    pub state: UserState,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// How a change of a member ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberChange {
+    /// It is done.
+    Changed,
+    /// There is no such member, or their role is another one by now.
+    Absent,
+    /// The tenant would be without an owner.
+    LastOwner,
+}
+
+/// A person who is made by accepting an invitation.
+#[derive(Debug, Clone)]
+pub struct NewMember {
+    /// Their id.
+    pub user: UserId,
+    /// Their password's hash.
+    pub password: PasswordHash,
+}
+
+/// How accepting an invitation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// This person is a member now.
+    Joined(UserId),
+    /// The invitation was used or taken back.
+    Gone,
+    /// Nobody has the address: a password has to be chosen.
+    PersonNeeded,
+}
