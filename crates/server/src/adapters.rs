@@ -49,6 +49,11 @@ use crate::{
     readiness::Readiness,
 };
 
+mod keys;
+
+use keys::vault_client;
+pub(crate) use keys::{accept_keys, existing_keys, keys, read_keys, rewrap_keys};
+
 type Failure = Box<dyn Error>;
 
 /// Everything a running server needs. Must run on the main runtime: pools belong to it.
@@ -400,109 +405,6 @@ pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
             ..DatabaseSettings::default()
         },
     )?)
-}
-
-/// The key service over the stored set; makes the set when there is none.
-pub(crate) async fn keys(
-    config: &Config,
-    database: &Database,
-    ambient: &Ambient,
-) -> Result<Arc<KeyService>, Failure> {
-    let store = witnessed(database, key_store(config, database, ambient)?);
-    let keys = KeyService::open(store, replicas(database), key_settings(config), ambient.clone()).await?;
-    Ok(Arc::new(keys))
-}
-
-/// The key service over the stored set; `None` when there is no set.
-pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Failure> {
-    let database = ready_database(config).await?;
-    let store = witnessed(&database, key_store(config, &database, ambient)?);
-    Ok(KeyService::open_existing(store, replicas(&database), key_settings(config), ambient.clone()).await?)
-}
-
-/// Whether the stored set can be read, whatever has been in use: for `doctor`, which may have no database to ask.
-pub(crate) async fn read_keys(config: &Config, ambient: &Ambient) -> Result<(), Failure> {
-    let store = key_store(config, &database(config)?, ambient)?;
-    store.load(KeySetName::Api).await?;
-    Ok(())
-}
-
-/// Takes the stored sets as the newest, whatever has been in use. For after a loss.
-pub(crate) async fn accept_keys(config: &Config, ambient: &Ambient) -> Result<Vec<KeySetName>, Failure> {
-    let database = ready_database(config).await?;
-    let store = key_store(config, &database, ambient)?;
-    let witness = SqlKeyWitness::new(database);
-    let mut accepted = Vec::new();
-    for name in KeySetName::ALL {
-        if let Some(set) = store.load(name).await? {
-            witness.accept(name, &set.testimony()).await?;
-            accepted.push(name);
-        }
-    }
-    Ok(accepted)
-}
-
-/// Seals the stored sets anew with the first sealing key.
-pub(crate) async fn rewrap_keys(config: &Config, ambient: &Ambient) -> Result<Vec<KeySetName>, Failure> {
-    let KeyStorage::Sql(list) = &config.storage.keys else {
-        return Err("only keys in the database are sealed (AUTH_KEY_STORAGE_BACKEND=sql)".into());
-    };
-    let database = ready_database(config).await?;
-    Ok(sql_keys(list, &database, ambient)?.rewrap().await?)
-}
-
-fn replicas(database: &Database) -> Arc<SqlKeyReplicas> {
-    Arc::new(SqlKeyReplicas::new(database.clone()))
-}
-
-/// Replicas notice when one of them is shown an old copy of the keys, or other keys.
-fn witnessed(database: &Database, store: Arc<dyn KeyStore>) -> Arc<dyn KeyStore> {
-    let witness = Arc::new(SqlKeyWitness::new(database.clone()));
-    Arc::new(WitnessedKeys::new(store, witness))
-}
-
-fn key_store(config: &Config, database: &Database, ambient: &Ambient) -> Result<Arc<dyn KeyStore>, Failure> {
-    Ok(match &config.storage.keys {
-        KeyStorage::Files(folder) => Arc::new(KeyFiles::new(folder.clone())),
-        KeyStorage::Sql(list) => Arc::new(sql_keys(list, database, ambient)?),
-        KeyStorage::Vault(vault, secret_name) => {
-            let client = vault_client(vault, ambient)?;
-            Arc::new(VaultKeys::new(client, KeyPath::parse(secret_name)?))
-        }
-    })
-}
-
-fn vault_client(vault: &config::Vault, ambient: &Ambient) -> Result<Arc<VaultClient>, Failure> {
-    let settings = VaultSettings {
-        address: vault.address.clone(),
-        token: vault.token.clone(),
-        namespace: vault.namespace.clone(),
-    };
-    Ok(Arc::new(VaultClient::new(settings, ambient.clock.clone())?))
-}
-
-fn sql_keys(list: &SecretString, database: &Database, ambient: &Ambient) -> Result<SqlKeySets, Failure> {
-    let sealing = SealingKeys::parse(list).map_err(|error| format!("AUTH_KEY_ENCRYPTION_KEYS: {error}"))?;
-    Ok(SqlKeySets::new(
-        database.clone(),
-        Arc::new(sealing),
-        ambient.entropy.clone(),
-    ))
-}
-
-fn key_settings(config: &Config) -> KeySettings {
-    let algorithm = if config.auth.exact_algorithm_name {
-        Algorithm::Ed25519
-    } else {
-        Algorithm::EdDsa
-    };
-    KeySettings {
-        jwks_max_age: config.auth.jwks_max_age,
-        longest_life: config.auth.access_life,
-        algorithm,
-        rotation_overlap: config.auth.rotation_overlap,
-        dual_signing: config.auth.dual_signing,
-    }
 }
 
 /// The database, with the schema that this program knows.

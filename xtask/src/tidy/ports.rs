@@ -14,7 +14,9 @@ pub(super) fn contracts(files: &[File]) -> Vec<Finding> {
             continue;
         };
         for port in ports(&file.text).into_iter().filter(|port| port.clauses > 0) {
-            let contract = format!("{source}/contract/{}.rs", snake_case(&port.name));
+            // Ports of one use case may stand in its own folder; contracts stand together.
+            let root = source.find("/src").map_or(source, |end| &source[..end + 4]);
+            let contract = format!("{root}/contract/{}.rs", snake_case(&port.name));
             let functions = files.iter().find(|file| file.path == contract).map(|file| {
                 file.text
                     .lines()

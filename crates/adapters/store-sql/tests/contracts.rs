@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_access::Subject;
 use chancery_accounts::{
     AccountSystemStore, EmailAddress, FirstOwner, PasswordHash,
-    contract::{Harness, service_token_store},
+    contract::{Harness, people_store, service_token_store},
 };
 use chancery_ambient::{Ambient, SystemEntropy};
 use chancery_auth_keys::{KeySet, KeySetName, KeyStore, Saved};
@@ -14,8 +14,8 @@ use chancery_jose::SigningKey;
 use chancery_registry::contract::app_store;
 use chancery_sealing::SealingKeys;
 use chancery_store_sql::{
-    Database, SqlAccounts, SqlApps, SqlKeySets, SqlOutbox, SqlRefreshFamilies, SqlRevocations,
-    SqlServiceTokens,
+    Database, SqlAccounts, SqlApps, SqlKeySets, SqlLinks, SqlOutbox, SqlPeople, SqlRefreshFamilies,
+    SqlRevocations, SqlServiceTokens,
 };
 use chancery_tokens::{
     RefreshFamilySystemStore,
@@ -88,6 +88,18 @@ macro_rules! contracts {
                 chancery_accounts::service_token_store_contract!(async {
                     service_tokens($fresh().await).await
                 });
+            }
+
+            mod people {
+                use crate::{contracts::people, support::$fresh};
+
+                chancery_accounts::people_store_contract!(async { people($fresh().await).await });
+            }
+
+            mod links {
+                use crate::{contracts::people, support::$fresh};
+
+                chancery_accounts::link_system_store_contract!(async { people($fresh().await).await });
             }
 
             mod apps {
@@ -180,6 +192,19 @@ async fn service_tokens(fresh: Fresh) -> (service_token_store::Scene, Fresh) {
         families: scene.families,
         revocations: scene.store,
         tenant: scene.tenant,
+    };
+    (scene, fresh)
+}
+
+async fn people(fresh: Fresh) -> (people_store::Scene, Fresh) {
+    let (scene, fresh) = revocations(fresh).await;
+    let scene = people_store::Scene {
+        people: Arc::new(SqlPeople::new(fresh.database())),
+        links: Arc::new(SqlLinks::new(fresh.database())),
+        members: Arc::new(SqlAccounts::new(fresh.database())),
+        revocations: scene.store,
+        tenant: scene.tenant,
+        owner: scene.person.person().unwrap(),
     };
     (scene, fresh)
 }

@@ -3,7 +3,7 @@
 use chancery_access::{Scopes, Subject};
 use chancery_ambient::{Fault, Timestamp};
 use chancery_ids::{SessionId, TenantId};
-use chancery_token_verify::{AccessClaims, Actor, Audiences, MayAct, TokenKind};
+use chancery_token_verify::{AccessClaims, Actor, MayAct, TokenKind};
 use secrecy::SecretString;
 
 use crate::TokenService;
@@ -65,7 +65,7 @@ impl TokenService {
         };
         let claims = AccessClaims {
             iss: self.settings.issuer.clone(),
-            aud: Audiences::from_iter(audiences.iter().cloned()),
+            aud: audiences.iter().cloned().collect(),
             sub: grant.subject,
             tenant_id: grant.tenant.named(),
             scope: grant.scopes.clone(),

@@ -66,7 +66,7 @@ impl TokenService {
             audiences: vec![self.settings.issuer.clone()],
             scopes,
             client_id: claims.client_id.clone(),
-            ..self.same_subject(&claims, caller.tenant)
+            ..same_subject(&claims, caller.tenant)
         };
         Ok(self.issue_access(grant)?)
     }
@@ -113,7 +113,7 @@ impl TokenService {
             }),
             audiences: request.audiences,
             ends_by: Some(subject.exp.min(actor.exp)),
-            ..self.same_subject(&subject, client.tenant)
+            ..same_subject(&subject, client.tenant)
         };
         Ok(self.issue_access(grant)?)
     }
@@ -136,23 +136,23 @@ impl TokenService {
             Ok(claims)
         }
     }
+}
 
-    /// A grant for the subject of a token, for as long as that.
-    fn same_subject(&self, claims: &AccessClaims, tenant: TenantId) -> AccessGrant {
-        AccessGrant {
-            tenant,
-            subject: claims.sub.clone(),
-            client_id: String::new(),
-            scopes: Scopes::default(),
-            subject_epoch: claims.sv,
-            tenant_epoch: claims.tv,
-            session: claims.sid,
-            email_verified: claims.email_verified,
-            actor: claims.act.clone(),
-            may_act: None,
-            audiences: Vec::new(),
-            ends_by: Some(claims.exp),
-        }
+/// A grant for the subject of a token, for as long as that.
+fn same_subject(claims: &AccessClaims, tenant: TenantId) -> AccessGrant {
+    AccessGrant {
+        tenant,
+        subject: claims.sub.clone(),
+        client_id: String::new(),
+        scopes: Scopes::default(),
+        subject_epoch: claims.sv,
+        tenant_epoch: claims.tv,
+        session: claims.sid,
+        email_verified: claims.email_verified,
+        actor: claims.act.clone(),
+        may_act: None,
+        audiences: Vec::new(),
+        ends_by: Some(claims.exp),
     }
 }
 

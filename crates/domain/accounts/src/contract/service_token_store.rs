@@ -154,7 +154,7 @@ pub async fn a_nonce_counts_once(scene: Scene) {
     assert!(scene.is_live(&first.family).await);
     let mut elsewhere = issue(scene.tenant, "billing:read");
     elsewhere.family.subject = Subject::ServiceAccount("analytics-batch".to_owned());
-    elsewhere.family.client_id = "analytics-batch".to_owned();
+    "analytics-batch".clone_into(&mut elsewhere.family.client_id);
     elsewhere.nonce = nonce;
     assert_eq!(scene.issue(elsewhere).await, ServiceIssued::New);
 

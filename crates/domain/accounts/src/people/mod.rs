@@ -21,8 +21,3 @@ pub use ports::{
     ProvedBy,
 };
 pub use service::{PeopleLimits, PeopleParts, PeopleService, PeopleSettings};
-
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-pub(crate) mod twin;
