@@ -37,3 +37,14 @@ pub fn words(count: usize) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+/// Asks again and again, for at most twenty seconds, until the answer is yes.
+pub async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
+    for _ in 0..200 {
+        if asked().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("never: {what}");
+}

@@ -83,6 +83,18 @@ impl Person {
         self.request(Method::POST, path).json(body).send().await.unwrap()
     }
 
+    /// Waits until their access token is refused, which must be so within a second.
+    pub async fn until_refused(&self) {
+        for _ in 0..20 {
+            let answer = self.request(Method::GET, "/api/v1/tools").send().await.unwrap();
+            if answer.status() == StatusCode::UNAUTHORIZED {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the token is still taken after a second");
+    }
+
     /// One turn without a stream, which must succeed.
     pub async fn chat(&self, conversation: &str, message: &str) -> Value {
         let body = json!({"message": message, "conversation_id": conversation});

@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use serde_json::Value;
-use system_tests::{Person, Settings, client};
+use system_tests::{Person, Settings, client, eventually};
 
 const FIRST_KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER_FIRST_KEY: &str = "first:HxwdHh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRo=";
@@ -200,29 +200,24 @@ async fn a_replica_that_hangs_holds_up_a_promotion_until_it_counts_as_gone() {
     let refused = settings.command(&["keys", "promote"]).output().await.unwrap();
     let told = String::from_utf8(refused.stderr).unwrap();
     assert!(told.contains("does not publish the staged key yet"), "{told}");
-    while settings
-        .run(&["keys", "list"])
-        .await
-        .contains("not published yet")
-    {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    eventually("the new spare is published", async || {
+        !settings
+            .run(&["keys", "list"])
+            .await
+            .contains("not published yet")
+    })
+    .await;
     // Ten minutes later it has been silent for longer than a replica may; the other one has the new spare.
     settings.move_clock(660);
-    let mut promoted = false;
-    for _ in 0..100 {
-        promoted = settings
+    eventually("the promotion waits for nobody", async || {
+        settings
             .command(&["keys", "promote"])
             .status()
             .await
             .unwrap()
-            .success();
-        if promoted {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-    assert!(promoted);
+            .success()
+    })
+    .await;
     hanging.signal("CONT").await;
 }
 
@@ -268,14 +263,11 @@ async fn a_second_token_comes_with_the_first_while_a_rollout_is_under_way() {
     settings.run(&["keys", "promote"]).await;
     let refresh = serde_json::json!({"refresh_token": pair["refresh_token"]});
     let mut promoted = Value::Null;
-    for _ in 0..50 {
+    eventually("the promoted key signs", async || {
         let answer = canary.post("/api/v1/auth/refresh", &refresh).await;
         promoted = answer.json().await.unwrap();
-        if promoted["kid"].as_str() == Some(keys[1].1.as_str()) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-    assert_eq!(promoted["kid"].as_str(), Some(keys[1].1.as_str()), "{promoted}");
+        promoted["kid"].as_str() == Some(keys[1].1.as_str())
+    })
+    .await;
     assert!(promoted.get("secondary_access_token").is_none());
 }

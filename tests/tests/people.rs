@@ -1,8 +1,6 @@
 //! People of the real binary: passwords, mailed links, members and invitations.
 #![cfg(test)]
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{OWNER_EMAIL, OWNER_PASSWORD, PASSWORD, Person, Server, Settings, client};
@@ -22,17 +20,6 @@ async fn post(url: &str, path: &str, body: &Value) -> (StatusCode, Value) {
 async fn can_log_in(url: &str, email: &str, password: &str) -> bool {
     let body = json!({"email": email, "password": password});
     post(url, "/api/v1/auth/token", &body).await.0 == StatusCode::OK
-}
-
-async fn until_refused(caller: &Person) {
-    for _ in 0..20 {
-        let answer = caller.request(Method::GET, "/api/v1/tools").send().await.unwrap();
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the token is still taken after a second");
 }
 
 async fn scene() -> (Settings, Server, Person) {
@@ -84,7 +71,7 @@ async fn a_changed_password_ends_every_session_and_is_not_taken_again() {
     }
     assert_eq!(change(&owner, OWNER_PASSWORD, PASSWORD).await.0, StatusCode::OK);
     for ended in [&owner, &elsewhere] {
-        until_refused(ended).await;
+        ended.until_refused().await;
         let refresh = json!({"refresh_token": ended.refresh_token});
         assert_eq!(
             post(&server.url, "/api/v1/auth/refresh", &refresh).await.0,
@@ -136,7 +123,7 @@ async fn a_forgotten_password_is_chosen_anew_by_mail_once() {
         "invalid_token",
         "it counts once"
     );
-    until_refused(&owner).await;
+    owner.until_refused().await;
     assert!(can_log_in(&server.url, OWNER_EMAIL, PASSWORD).await);
     assert!(!can_log_in(&server.url, OWNER_EMAIL, OWNER_PASSWORD).await);
     assert_eq!(settings.mails().len(), 1);
@@ -207,7 +194,7 @@ async fn a_lowered_or_removed_members_token_ends_within_a_second_on_every_replic
         .request(Method::PATCH, &path)
         .json(&json!({"role": "viewer"}));
     assert_eq!(lowered.send().await.unwrap().status(), StatusCode::NO_CONTENT);
-    until_refused(&ada.at(&other.url)).await;
+    ada.at(&other.url).until_refused().await;
     // The session goes on, with less.
     let refresh = json!({"refresh_token": ada.refresh_token});
     let (status, pair) = post(&other.url, "/api/v1/auth/refresh", &refresh).await;
@@ -220,7 +207,7 @@ async fn a_lowered_or_removed_members_token_ends_within_a_second_on_every_replic
 
     let removed = owner.request(Method::DELETE, &path).send().await.unwrap();
     assert_eq!(removed.status(), StatusCode::NO_CONTENT);
-    until_refused(&ada.at(&other.url)).await;
+    ada.at(&other.url).until_refused().await;
     let refresh = json!({"refresh_token": pair["refresh_token"]});
     assert_eq!(
         post(&one.url, "/api/v1/auth/refresh", &refresh).await.0,
@@ -283,7 +270,7 @@ async fn who_runs_a_tenant_mails_a_link_and_sets_nobodys_password() {
         StatusCode::NOT_FOUND
     );
     assert_eq!(reset(&admin, bob.user_id().await).await, StatusCode::ACCEPTED);
-    until_refused(&bob).await;
+    bob.until_refused().await;
     assert!(!can_log_in(&server.url, "bob@example.org", "attackers-Choice-99-x").await);
     assert!(
         can_log_in(&server.url, "bob@example.org", PASSWORD).await,
@@ -321,7 +308,7 @@ async fn an_operator_stops_a_tenant_and_closes_an_account() {
     let refused = run(&["admin", "user", "disable", &user]).await;
     assert!(!refused.status.success(), "the last owner stays");
     settings.run(&["admin", "tenant", "suspend", &tenant]).await;
-    until_refused(&owner).await;
+    owner.until_refused().await;
     let login = json!({"email": OWNER_EMAIL, "password": OWNER_PASSWORD});
     assert_eq!(
         post(&server.url, "/api/v1/auth/token", &login).await.1["error"],
@@ -333,6 +320,6 @@ async fn an_operator_stops_a_tenant_and_closes_an_account() {
     settings
         .run(&["admin", "user", "disable", &ada.user_id().await])
         .await;
-    until_refused(&ada).await;
+    ada.until_refused().await;
     assert!(!can_log_in(&server.url, "ada@example.org", PASSWORD).await);
 }

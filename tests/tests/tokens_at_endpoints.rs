@@ -140,6 +140,44 @@ struct Scene {
 }
 
 impl Scene {
+    /// Makes everything that the endpoints name.
+    async fn set(settings: &Settings, owner: &Person, email: String, password: String) -> Self {
+        let kept = owner.chat("kept", "hello").await;
+        let other = Person::log_in(owner.url(), &email, &password).await;
+        let other = other.get("/api/v1/auth/me").await;
+        let service_token =
+            json!({"account": "billing-worker", "scopes": ["billing:manage"], "reason": "the matrix"});
+        let service_token = owner
+            .post("/api/v1/auth/service-accounts/browser-issue", &service_token)
+            .await;
+        let service_token: Value = service_token.json().await.unwrap();
+        let invitation = json!({"email": "invited@example.org", "role": "viewer"});
+        let invitation: Value = owner
+            .post("/api/v1/invitations", &invitation)
+            .await
+            .json()
+            .await
+            .unwrap();
+        settings.mailed_token(0).await;
+        Self {
+            url: owner.url().to_owned(),
+            client: client(),
+            email,
+            password: Mutex::new(password),
+            member: owner
+                .invite(settings, "member@example.org", "member")
+                .await
+                .user_id()
+                .await,
+            invitation: invitation["id"].as_str().unwrap().to_owned(),
+            run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
+            session: other["data"]["session_id"].as_str().unwrap().to_owned(),
+            service_token: service_token["jti"].as_str().unwrap().to_owned(),
+            app: register(owner).await.0,
+            asker: register(owner).await,
+        }
+    }
+
     /// Somebody new in every respect: their tokens have been used nowhere.
     async fn fresh(&self) -> Person {
         Person::log_in(&self.url, &self.email, &self.password()).await
@@ -241,40 +279,7 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     let forge = Forge::open(&settings);
     let server = settings.start().await;
     let owner = Person::log_in(&server.url, &email, &password).await;
-    let kept = owner.chat("kept", "hello").await;
-    let other = Person::log_in(&server.url, &email, &password).await;
-    let other = other.get("/api/v1/auth/me").await;
-    let service_token =
-        json!({"account": "billing-worker", "scopes": ["billing:manage"], "reason": "the matrix"});
-    let service_token = owner
-        .post("/api/v1/auth/service-accounts/browser-issue", &service_token)
-        .await;
-    let service_token: Value = service_token.json().await.unwrap();
-    let invitation = json!({"email": "invited@example.org", "role": "viewer"});
-    let invitation: Value = owner
-        .post("/api/v1/invitations", &invitation)
-        .await
-        .json()
-        .await
-        .unwrap();
-    settings.mailed_token(0).await;
-    let scene = Scene {
-        url: server.url.clone(),
-        client: client(),
-        email,
-        password: Mutex::new(password),
-        member: owner
-            .invite(&settings, "member@example.org", "member")
-            .await
-            .user_id()
-            .await,
-        invitation: invitation["id"].as_str().unwrap().to_owned(),
-        run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
-        session: other["data"]["session_id"].as_str().unwrap().to_owned(),
-        service_token: service_token["jti"].as_str().unwrap().to_owned(),
-        app: register(&owner).await.0,
-        asker: register(&owner).await,
-    };
+    let scene = Scene::set(&settings, &owner, email, password).await;
     // What a forgery is a copy of passes; so each is refused for its one fault.
     owner
         .with_access_token(&forge.altered(&owner.access_token, json!({})))

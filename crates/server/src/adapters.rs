@@ -12,7 +12,7 @@ use chancery_agents::{
 };
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
-use chancery_auth_keys::{KeyService, KeySetName, KeySettings, KeyStore, WitnessedKeys};
+use chancery_auth_keys::KeyService;
 use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
@@ -20,34 +20,23 @@ use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
 use chancery_in_process::{
     DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
 };
-use chancery_jose::Algorithm;
-use chancery_key_files::KeyFiles;
 use chancery_mail_log::LoggedMail;
 use chancery_mail_smtp::SmtpMail;
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
 use chancery_oauth::Published;
 use chancery_registry::{AppService, AppServiceParts, AppServiceSettings};
-use chancery_sealing::SealingKeys;
 use chancery_store_sql::{
     Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlApps, SqlAudit, SqlConversations,
-    SqlKeyReplicas, SqlKeySets, SqlKeyWitness, SqlLinks, SqlOutbox, SqlPeople, SqlRefreshFamilies,
-    SqlRevocations, SqlRuns, SqlServiceTokens,
+    SqlLinks, SqlOutbox, SqlPeople, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
 use chancery_tools_web::WebSearch;
-use chancery_vault::{KeyPath, Transit, VaultClient, VaultKeys, VaultSettings};
-use secrecy::{ExposeSecret, SecretString};
+use chancery_vault::Transit;
+use secrecy::ExposeSecret;
 
-use crate::{
-    app::App,
-    catalog,
-    config::{self, Config, KeyStorage},
-    metrics::Metrics,
-    migrate,
-    readiness::Readiness,
-};
+use crate::{app::App, catalog, config::Config, metrics::Metrics, migrate, readiness::Readiness};
 
 mod keys;
 

@@ -95,12 +95,13 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
         Action::Revoke(revoke) => {
             let target = revoke.targets.one().ok_or("name what to revoke")?;
             let tokens = adapters::tokens(config, &ambient).await?;
-            match tokens.revoke(&target, &revoke.reason).await? {
-                true => (true, "revoked"),
-                false => (
+            if tokens.revoke(&target, &revoke.reason).await? {
+                (true, "revoked")
+            } else {
+                (
                     false,
                     "there is nothing to revoke: it does not exist, or it has ended",
-                ),
+                )
             }
         }
         Action::Tenant { action } => {
@@ -109,9 +110,10 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
                 TenantAction::Reactivate { tenant } => (tenant, TenantState::Active, "reactivated"),
             };
             let people = adapters::people(config, &ambient).await?;
-            match people.set_tenant_state(tenant, state).await? {
-                true => (true, told),
-                false => (false, "there is no such tenant"),
+            if people.set_tenant_state(tenant, state).await? {
+                (true, told)
+            } else {
+                (false, "there is no such tenant")
             }
         }
         Action::User { action } => {

@@ -76,9 +76,14 @@ async fn a_service_goes_on_with_the_keys_it_finds_and_adds_a_spare() {
         rotation_overlap: Duration::from_hours(24),
         dual_signing: None,
     };
-    let service = KeyService::open(std::sync::Arc::new(store), settings, ambient)
-        .await
-        .unwrap();
+    let service = KeyService::open(
+        std::sync::Arc::new(store),
+        std::sync::Arc::new(chancery_auth_keys::contract::MemoryReplicas::default()),
+        settings,
+        ambient,
+    )
+    .await
+    .unwrap();
     let set = service.set();
     assert_eq!(set.active().unwrap().kid().as_str(), "ed25519-3f9a1c0b7d2e");
     assert!(set.staged().is_some());

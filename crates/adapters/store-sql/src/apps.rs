@@ -72,7 +72,7 @@ impl AppStore for SqlApps {
     async fn register(&self, app: &App, most: u16, events: &[Event]) -> Result<bool, Fault> {
         let row = AppRow::try_from(app)?;
         transaction!(self.0, |conn| {
-            conn.lock_tenant(row.tenant_id.clone()).await?;
+            conn.lock_tenant(row.tenant_id).await?;
             let own: i64 = apps::table
                 .filter(apps::tenant_id.eq(&row.tenant_id))
                 .filter(apps::removed_at.is_null())

@@ -42,7 +42,7 @@ impl LinkSystemStore for SqlLinks {
             let live: i64 = mailed_links::table
                 .filter(mailed_links::email_canonical.eq(&row.email_canonical))
                 .filter(mailed_links::kind.eq(&row.kind))
-                .filter(mailed_links::expires_at.gt(row.created_at.clone()))
+                .filter(mailed_links::expires_at.gt(row.created_at))
                 .count()
                 .get_result(conn)
                 .await?;
@@ -50,7 +50,7 @@ impl LinkSystemStore for SqlLinks {
                 return Err(Undone::Answer(false));
             }
             diesel::insert_into(mailed_links::table)
-                .values((&row, mailed_links::next_try_at.eq(row.created_at.clone())))
+                .values((&row, mailed_links::next_try_at.eq(row.created_at)))
                 .execute(conn)
                 .await?;
             conn.announce(events).await?;
@@ -109,7 +109,7 @@ impl LinkSystemStore for SqlLinks {
         let tries = i16::try_from(tries).map_err(Fault::corrupt)?;
         let rows = transaction!(self.0, |conn| {
             let rows = conn.lock_unsent(Stored(now), tries, limit.into()).await?;
-            let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             diesel::update(mailed_links::table.filter(mailed_links::id.eq_any(ids)))
                 .set((
                     mailed_links::tries.eq(mailed_links::tries + 1),

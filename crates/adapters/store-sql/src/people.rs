@@ -42,6 +42,16 @@ impl SqlPeople {
     }
 }
 
+/// A member as the list reads them.
+type MemberRow = (
+    Stored<UserId>,
+    String,
+    Option<Stored<Timestamp>>,
+    String,
+    String,
+    Stored<Timestamp>,
+);
+
 const OWNER: &str = TenantRole::Owner.as_str();
 
 #[async_trait]
@@ -79,13 +89,13 @@ impl PeopleStore for SqlPeople {
             if let ProvedBy::Link(link) = &change.by {
                 let used = mailed_links::table
                     .find(Stored(*link))
-                    .filter(mailed_links::user_id.eq(user.clone()));
+                    .filter(mailed_links::user_id.eq(user));
                 if diesel::delete(used).execute(conn).await? == 0 {
                     return Err(Undone::Answer(PasswordSet::NotProved));
                 }
             }
             let found: Option<(Option<String>, i64)> = users::table
-                .find(user.clone())
+                .find(user)
                 .select((users::password_hash, users::token_epoch))
                 .first(conn)
                 .await
@@ -99,14 +109,12 @@ impl PeopleStore for SqlPeople {
                 return Err(Undone::Answer(PasswordSet::NotProved));
             }
             // Every change of a password raises the epoch: of two at once one finds another one.
-            let unchanged = users::table
-                .find(user.clone())
-                .filter(users::token_epoch.eq(epoch));
+            let unchanged = users::table.find(user).filter(users::token_epoch.eq(epoch));
             let epoch: Option<i64> = diesel::update(unchanged)
                 .set((
                     users::password_hash.eq(change.new.as_stored()),
                     users::token_epoch.eq(users::token_epoch + 1),
-                    users::updated_at.eq(at.clone()),
+                    users::updated_at.eq(at),
                 ))
                 .returning(users::token_epoch)
                 .get_result(conn)
@@ -118,26 +126,26 @@ impl PeopleStore for SqlPeople {
             if let Some(old) = old {
                 diesel::insert_into(password_history::table)
                     .values((
-                        password_history::user_id.eq(user.clone()),
+                        password_history::user_id.eq(user),
                         password_history::id.eq(Stored(change.order.id)),
                         password_history::password_hash.eq(old),
-                        password_history::replaced_at.eq(at.clone()),
+                        password_history::replaced_at.eq(at),
                     ))
                     .execute(conn)
                     .await?;
             }
             let kept: Vec<Stored<chancery_ids::RevocationId>> = password_history::table
-                .filter(password_history::user_id.eq(user.clone()))
+                .filter(password_history::user_id.eq(user))
                 .order(password_history::id.desc())
                 .limit(i64::from(change.keep.saturating_sub(1)))
                 .select(password_history::id)
                 .load(conn)
                 .await?;
             let forgotten = password_history::table
-                .filter(password_history::user_id.eq(user.clone()))
+                .filter(password_history::user_id.eq(user))
                 .filter(password_history::id.ne_all(kept));
             diesel::delete(forgotten).execute(conn).await?;
-            diesel::delete(mailed_links::table.filter(mailed_links::user_id.eq(user.clone())))
+            diesel::delete(mailed_links::table.filter(mailed_links::user_id.eq(user)))
                 .execute(conn)
                 .await?;
             conn.end_of_person(change.user, change.order, epoch).await?;
@@ -154,7 +162,7 @@ impl PeopleStore for SqlPeople {
                 .get_result(conn)
                 .await
                 .optional()?;
-            let Some((row, user)) = row.and_then(|row| row.user_id.clone().map(|user| (row, user))) else {
+            let Some((row, user)) = row.and_then(|row| row.user_id.map(|user| (row, user))) else {
                 return Err(Undone::Answer(false));
             };
             let unproved = users::table
@@ -187,15 +195,7 @@ impl PeopleStore for SqlPeople {
             .filter(memberships::user_id.gt(Stored(after)))
             .order(memberships::user_id)
             .limit(limit.into());
-        type Row = (
-            Stored<UserId>,
-            String,
-            Option<Stored<Timestamp>>,
-            String,
-            String,
-            Stored<Timestamp>,
-        );
-        let rows: Vec<Row> = read!(self.0, |conn| members
+        let rows: Vec<MemberRow> = read!(self.0, |conn| members
             .select((
                 memberships::user_id,
                 users::email,
@@ -206,7 +206,7 @@ impl PeopleStore for SqlPeople {
             ))
             .load(conn)
             .await)?;
-        let item = |(user, email, verified, role, state, since): Row| {
+        let item = |(user, email, verified, role, state, since): MemberRow| {
             Ok(MemberItem {
                 user: user.0,
                 email: EmailAddress::parse(&email).map_err(Fault::corrupt)?,
@@ -331,8 +331,7 @@ impl PeopleStore for SqlPeople {
                 .get_result(conn)
                 .await
                 .optional()?;
-            let invitation =
-                invitation.and_then(|row| Some((row.tenant_id.clone()?, row.role.clone()?, row)));
+            let invitation = invitation.and_then(|row| Some((row.tenant_id?, row.role.clone()?, row)));
             let Some((tenant, role, row)) = invitation else {
                 return Err(Undone::Answer(Accepted::Gone));
             };
@@ -363,18 +362,14 @@ impl PeopleStore for SqlPeople {
                 }
             };
             // Who opened the mail has the address.
-            diesel::update(
-                users::table
-                    .find(user.clone())
-                    .filter(users::email_verified_at.is_null()),
-            )
-            .set(users::email_verified_at.eq(Stored(at)))
-            .execute(conn)
-            .await?;
+            diesel::update(users::table.find(user).filter(users::email_verified_at.is_null()))
+                .set(users::email_verified_at.eq(Stored(at)))
+                .execute(conn)
+                .await?;
             diesel::insert_into(memberships::table)
                 .values((
                     memberships::tenant_id.eq(tenant),
-                    memberships::user_id.eq(user.clone()),
+                    memberships::user_id.eq(user),
                     memberships::role.eq(role),
                     memberships::created_at.eq(Stored(at)),
                 ))
@@ -404,7 +399,7 @@ impl PeopleStore for SqlPeople {
                     .load(conn)
                     .await?;
                 for tenant in owned {
-                    conn.lock_tenant(tenant.clone()).await?;
+                    conn.lock_tenant(tenant).await?;
                     let others: i64 = memberships::table
                         .inner_join(users::table)
                         .filter(memberships::tenant_id.eq(tenant))

@@ -45,7 +45,7 @@ pub(crate) struct NewCredentials {
 
 /// A client (RFC 7591 section 3.2.1).
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Client {
+pub(crate) struct Registration {
     #[schema(value_type = String)]
     client_id: AppId,
     /// Shown once.
@@ -68,7 +68,7 @@ pub(crate) struct Client {
 /// The clients of a tenant, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Clients {
-    clients: Vec<Client>,
+    clients: Vec<Registration>,
 }
 
 /// Registers a client in the caller's tenant (RFC 7591).
@@ -76,7 +76,7 @@ pub(crate) struct Clients {
     tag = "oauth",
     request_body = ClientMetadata,
     responses(
-        (status = 201, description = "The client; its secret is not shown again", body = Client),
+        (status = 201, description = "The client; its secret is not shown again", body = Registration),
         (status = 400, description = "The metadata is refused", body = ErrorBody),
         (status = 401, description = "There is no access token, or it is not valid"),
         (status = 403, description = "The caller may not", body = ErrorBody),
@@ -108,7 +108,10 @@ pub(crate) async fn register(
         };
         oauth.apps.register(&caller, new).await
     });
-    Ok(answer(StatusCode::CREATED, Client::new(&registered.await?)?))
+    Ok(answer(
+        StatusCode::CREATED,
+        Registration::new(&registered.await?)?,
+    ))
 }
 
 /// Lists the clients of the caller's tenant.
@@ -128,7 +131,7 @@ pub(crate) async fn register(
 pub(crate) async fn list(oauth: Data<OAuth>, caller: Bearer) -> Result<HttpResponse, OAuthError> {
     let caller = caller.into_principal();
     let found = run(&oauth, |oauth| async move { oauth.apps.list(&caller).await });
-    let clients: Result<Vec<_>, _> = found.await?.iter().map(Client::of).collect();
+    let clients: Result<Vec<_>, _> = found.await?.iter().map(Registration::of).collect();
     Ok(answer(StatusCode::OK, Clients { clients: clients? }))
 }
 
@@ -137,7 +140,7 @@ pub(crate) async fn list(oauth: Data<OAuth>, caller: Bearer) -> Result<HttpRespo
     tag = "oauth",
     params(("client_id" = String, Path, description = "The client")),
     responses(
-        (status = 200, description = "The client", body = Client),
+        (status = 200, description = "The client", body = Registration),
         (status = 401, description = "There is no access token, or it is not valid"),
         (status = 403, description = "The caller may not", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
@@ -155,7 +158,7 @@ pub(crate) async fn show(
 ) -> Result<HttpResponse, OAuthError> {
     let (caller, id) = (caller.into_principal(), named(&client_id)?);
     let found = run(&oauth, |oauth| async move { oauth.apps.show(&caller, id).await });
-    Ok(answer(StatusCode::OK, Client::of(&found.await?)?))
+    Ok(answer(StatusCode::OK, Registration::of(&found.await?)?))
 }
 
 /// Gives a client of the caller's tenant another secret, or other keys. What it had, and every token it was issued, end at once.
@@ -164,7 +167,7 @@ pub(crate) async fn show(
     params(("client_id" = String, Path, description = "The client")),
     request_body = NewCredentials,
     responses(
-        (status = 200, description = "The client; its secret is not shown again", body = Client),
+        (status = 200, description = "The client; its secret is not shown again", body = Registration),
         (status = 400, description = "The keys are refused", body = ErrorBody),
         (status = 401, description = "There is no access token, or it is not valid"),
         (status = 403, description = "The caller may not", body = ErrorBody),
@@ -190,7 +193,7 @@ pub(crate) async fn replace_credentials(
         let new = jwks.as_deref().map_or(NewCredential::Secret, NewCredential::Keys);
         oauth.apps.replace_credential(&caller, id, new).await
     });
-    Ok(answer(StatusCode::OK, Client::new(&replaced.await?)?))
+    Ok(answer(StatusCode::OK, Registration::new(&replaced.await?)?))
 }
 
 /// Removes a client of the caller's tenant (RFC 7592 section 2.3). Every token it was issued ends at once.
@@ -257,7 +260,7 @@ impl ClientMetadata {
     }
 }
 
-impl Client {
+impl Registration {
     fn of(app: &App) -> Result<Self, OAuthError> {
         let (method, jwks) = match &app.credential {
             AppCredential::Secret(_) => ("client_secret_basic", None),

@@ -135,14 +135,14 @@ impl Quota for MemoryQuota {
         if self.fails {
             return Err(Fault::unavailable("nobody counts"));
         }
-        let mut taken = self.taken.lock().unwrap();
+        let mut counted = self.taken.lock().unwrap();
         let backlogs: Vec<_> = takes
             .iter()
-            .map(|take| taken.get(&take.key).copied().unwrap_or_default())
+            .map(|take| counted.get(&take.key).copied().unwrap_or_default())
             .collect();
         let verdict = Verdict::weigh(takes, &backlogs);
         for (take, standing) in takes.iter().zip(&verdict.standings) {
-            taken.insert(take.key.clone(), standing.whole_in);
+            counted.insert(take.key.clone(), standing.whole_in);
         }
         Ok(verdict)
     }

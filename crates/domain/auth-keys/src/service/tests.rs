@@ -362,7 +362,7 @@ async fn a_second_token_is_signed_by_a_staged_key_that_every_verifier_knows_and_
     let signed = second().unwrap();
     assert_eq!(
         Some(&signed.kid),
-        service.set().staged().map(|staged| staged.kid())
+        service.set().staged().map(super::super::key::Key::kid)
     );
     assert!(verifies(&service, signed.token.expose_secret()));
     f.clock.advance(Duration::from_mins(61));
@@ -390,7 +390,7 @@ async fn thirty_two_promotions_at_once_promote_once() {
     assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1);
     let after = f.open().await.set();
     assert_eq!(
-        after.active().map(|key| key.kid()),
-        before.staged().map(|key| key.kid())
+        after.active().map(super::super::key::Key::kid),
+        before.staged().map(super::super::key::Key::kid)
     );
 }

@@ -131,7 +131,10 @@ pub async fn another_tenants_app_is_not_there(scene: Scene) {
     assert!(!replaced.unwrap());
     let removed = scene.apps.remove_app(elsewhere, own.id, order, &[]).await;
     assert!(!removed.unwrap());
-    assert_eq!(scene.apps.list_apps(scene.tenant).await.unwrap(), std::slice::from_ref(&own));
+    assert_eq!(
+        scene.apps.list_apps(scene.tenant).await.unwrap(),
+        std::slice::from_ref(&own)
+    );
     assert!(!scene.is_revoked(own.id, 0).await);
 }
 
