@@ -52,7 +52,9 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let redis = redis(config).await?;
     let outbox = Arc::new(SqlOutbox::new(database.clone()));
     let keys = keys(config, &database, &ambient).await?;
-    let tokens = Arc::new(token_service(config, &database, keys.clone(), &ambient)?);
+    let metrics = Arc::new(Metrics::default());
+    let tokens = token_service(config, &database, keys.clone(), &ambient)?;
+    let tokens = Arc::new(tokens.watched_by(metrics.clone()));
     // Nobody is served before every revocation in force is known.
     tokens.revocations().read().await?;
     let people = Arc::new(SqlAccounts::new(database.clone()));
@@ -77,7 +79,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         tokens: tokens.clone(),
         ambient: ambient.clone(),
     };
-    let accounts = Arc::new(AccountService::new(
+    let accounts = AccountService::new(
         people.clone(),
         people,
         tokens.clone(),
@@ -85,7 +87,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         guard,
         service_accounts.clone(),
         ambient.clone(),
-    ));
+    );
+    let accounts = Arc::new(accounts.watched_by(metrics.clone()));
     let threads = Arc::new(SqlConversations::new(database.clone()));
     let tools: [Arc<dyn Tool>; 3] = [
         Arc::new(GetCurrentTime::new(ambient.clock.clone())),
@@ -129,7 +132,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         agents,
         tools,
         relay: Arc::new(Relay::new(outbox, vec![trail], ambient.clock.clone())),
-        metrics: Arc::new(Metrics::default()),
+        metrics,
         readiness: Arc::new(readiness),
         tasks,
         ambient,

@@ -39,6 +39,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         began: app.ambient.clock.monotonic(),
         metrics: app.metrics.clone(),
         tokens: app.tokens.clone(),
+        keys: app.keys.clone(),
         readiness: app.readiness.clone(),
     });
     let api = Api {

@@ -11,6 +11,10 @@ use prometheus_client::{
 
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
+mod auth;
+
+use auth::AuthMetrics;
+
 type Histograms = Family<RequestLabels, Histogram, fn() -> Histogram>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -29,6 +33,7 @@ pub(crate) struct Metrics {
     up: Gauge<f64, AtomicU64>,
     revocations: Gauge,
     revocations_age: Gauge<f64, AtomicU64>,
+    auth: AuthMetrics,
 }
 
 /// What is looked up when a scrape comes.
@@ -40,6 +45,8 @@ pub(crate) struct Readings {
     pub revocations: usize,
     /// Since the last good read of revocations began; `None` before the first.
     pub revocations_age: Option<Duration>,
+    /// Since the key that signs was promoted.
+    pub active_key_age: Duration,
 }
 
 impl Default for Metrics {
@@ -75,6 +82,7 @@ impl Default for Metrics {
             revocations_age.clone(),
         );
         registry.register("process_uptime_seconds", "Time since the start", up.clone());
+        let auth = AuthMetrics::in_registry(&mut registry);
         Self {
             registry,
             requests,
@@ -83,6 +91,7 @@ impl Default for Metrics {
             up,
             revocations,
             revocations_age,
+            auth,
         }
     }
 }
@@ -115,6 +124,7 @@ impl Metrics {
             .set(i64::try_from(readings.revocations).unwrap_or(i64::MAX));
         self.revocations_age
             .set(readings.revocations_age.map_or(-1.0, |age| age.as_secs_f64()));
+        self.auth.set_active_key_age(readings.active_key_age);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -147,6 +157,7 @@ mod tests {
         uptime: Duration::from_secs(1),
         revocations: 3,
         revocations_age: Some(Duration::from_millis(250)),
+        active_key_age: Duration::from_hours(1),
     };
 
     #[test]
@@ -159,6 +170,35 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("process_uptime_seconds 1"), "{text}");
+    }
+
+    #[test]
+    fn what_happens_to_tokens_and_logins_shows_without_anybodys_name() {
+        use chancery_accounts::AccountWatch;
+        use chancery_token_verify::TokenKind;
+        use chancery_tokens::TokenWatch;
+
+        let metrics = Metrics::default();
+        metrics.signed(TokenKind::Access, true, Duration::from_micros(30));
+        metrics.verified("valid", Duration::from_micros(40));
+        metrics.verified("revoked", Duration::from_micros(40));
+        metrics.refreshed("reused");
+        metrics.revoked("session");
+        metrics.login("invalid_credentials", Duration::from_millis(20));
+        metrics.lockout("address");
+        let text = metrics.render(READINGS).unwrap();
+        for line in [
+            r#"jwt_signings_total{result="success",token_use="access"} 1"#,
+            r#"jwt_verifications_total{result="valid",token_use="access"} 1"#,
+            r#"jwt_verifications_total{result="revoked",token_use="access"} 1"#,
+            r#"auth_refresh_issued_total{result="reused"} 1"#,
+            r#"jwt_revocations_total{kind="session"} 1"#,
+            r#"auth_login_attempts_total{result="invalid_credentials"} 1"#,
+            r#"auth_lockouts_total{reason="address"} 1"#,
+            "active_key_age_seconds 3600",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 
     #[test]

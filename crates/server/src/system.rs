@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{HttpResponse, get, http::header, web::Data};
 use chancery_ambient::Ambient;
 use chancery_api::problem;
+use chancery_auth_keys::KeyService;
 use chancery_tokens::TokenService;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,6 +27,8 @@ pub(crate) struct System {
     pub metrics: Arc<Metrics>,
     /// Whose revocations a scrape tells of.
     pub tokens: Arc<TokenService>,
+    /// Whose active key.
+    pub keys: Arc<KeyService>,
     /// What must work before requests are welcome.
     pub readiness: Arc<Readiness>,
 }
@@ -121,6 +124,7 @@ async fn metrics(system: Data<System>) -> HttpResponse {
         uptime: system.uptime(),
         revocations: revocations.len(),
         revocations_age: revocations.age(),
+        active_key_age: active_key_age(&system),
     };
     match system.metrics.render(readings) {
         Ok(text) => HttpResponse::Ok()
@@ -139,4 +143,13 @@ async fn openapi_json() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .body(openapi::document())
+}
+
+/// Since the key that signs began to; a key that was made elsewhere counts from when it was made.
+fn active_key_age(system: &System) -> Duration {
+    let set = system.keys.set();
+    let since = set
+        .active()
+        .map(|key| key.promoted_at().unwrap_or_else(|| key.created_at()));
+    since.map_or(Duration::ZERO, |since| system.ambient.now().since(since))
 }

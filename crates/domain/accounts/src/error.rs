@@ -48,6 +48,23 @@ pub enum LoginRefused {
     Fault(#[from] Fault),
 }
 
+impl LoginRefused {
+    /// A stable label for logs and metrics. Callers are not told.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::Disabled => "disabled",
+            Self::Pending => "pending",
+            Self::TenantRequired { .. } => "tenant_required",
+            Self::TenantSuspended => "tenant_suspended",
+            Self::TooManyFailures { .. } => "network_locked",
+            Self::Busy => "busy",
+            Self::Tokens(_) | Self::Fault(_) => "unavailable",
+        }
+    }
+}
+
 impl From<HashRefused> for LoginRefused {
     fn from(refused: HashRefused) -> Self {
         match refused {

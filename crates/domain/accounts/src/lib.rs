@@ -22,6 +22,7 @@ mod service;
 mod service_accounts;
 #[cfg(test)]
 mod twin;
+mod watch;
 mod workers;
 
 pub use email::{EmailAddress, EmailError};
@@ -50,3 +51,4 @@ pub use service_accounts::{
     ServiceAccountParts, ServiceAccountService, ServiceAccountSettings, ServiceIssue, ServiceIssued,
     ServiceStanding, ServiceTokenFilter, ServiceTokenStore, ServiceTokensRefused, SignedRequest, TokenStatus,
 };
+pub use watch::AccountWatch;

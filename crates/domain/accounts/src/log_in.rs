@@ -40,7 +40,19 @@ impl AccountService {
     /// each other out, never the owner.
     #[tracing::instrument(name = "accounts.log_in", skip_all)]
     pub async fn log_in(&self, request: LoginRequest<'_>) -> Result<LoggedIn, LoginRefused> {
+        let began = self.ambient.clock.monotonic();
+        let logged_in = self.judge_login(request).await;
+        let took = self.ambient.clock.monotonic().saturating_sub(began);
+        let result = logged_in
+            .as_ref()
+            .map_or_else(LoginRefused::reason, |_| "success");
+        self.watch.login(result, took);
+        logged_in
+    }
+
+    async fn judge_login(&self, request: LoginRequest<'_>) -> Result<LoggedIn, LoginRefused> {
         if let Some(retry_after) = self.guard.network_wait(request.from).await {
+            self.watch.lockout("network");
             return Err(LoginRefused::TooManyFailures { retry_after });
         }
         let login = match EmailAddress::parse(request.email) {
@@ -51,6 +63,9 @@ impl AccountService {
             .familiarity(login.as_ref(), request.device.as_deref())
             .await?;
         let locked = familiarity == Familiarity::Stranger && !self.guard.may_try(request.email).await;
+        if locked {
+            self.watch.lockout("address");
+        }
         let stored = login.as_ref().and_then(|login| login.password.clone());
         let stored = stored.filter(|_| !locked);
         let verdict = self

@@ -9,7 +9,8 @@ use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
 use secrecy::SecretString;
 
 use crate::{
-    AccountSystemStore, HashPool, LoginGuard, MeRefused, Member, MemberStore, ServiceAccountService,
+    AccountSystemStore, AccountWatch, HashPool, LoginGuard, MeRefused, Member, MemberStore,
+    ServiceAccountService, watch::Unwatched,
 };
 
 /// Logs people in and keeps their sessions going.
@@ -20,6 +21,7 @@ pub struct AccountService {
     pub(crate) passwords: Arc<HashPool>,
     pub(crate) guard: Arc<LoginGuard>,
     pub(crate) service_accounts: Arc<ServiceAccountService>,
+    pub(crate) watch: Arc<dyn AccountWatch>,
     pub(crate) ambient: Ambient,
 }
 
@@ -64,8 +66,16 @@ impl AccountService {
             passwords,
             guard,
             service_accounts,
+            watch: Arc::new(Unwatched),
             ambient,
         }
+    }
+
+    /// The same service, watched.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Arc<dyn AccountWatch>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Ends the session of the presented refresh token, which has to be the caller's and may have expired; `false` when it

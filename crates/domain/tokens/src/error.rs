@@ -37,6 +37,21 @@ pub enum RefreshRefused {
     Fault(#[from] Fault),
 }
 
+impl RefreshRefused {
+    /// A stable label for logs and metrics. Callers are not told.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+            Self::Ended => "ended",
+            Self::WrongDevice => "wrong_device",
+            Self::Reused => "reused",
+            Self::Fault(_) => "unavailable",
+        }
+    }
+}
+
 /// Why a session was not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EndRefused {

@@ -57,6 +57,7 @@ impl TokenService {
                     .revoke(std::slice::from_ref(&revocation), &[event])
                     .await?;
                 self.revocations.learn(revocation);
+                self.watch.revoked("token");
                 return Ok(true);
             }
             Ok(_) => return Err(HolderRefused::NotTheClients),

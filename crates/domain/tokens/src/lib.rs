@@ -19,6 +19,7 @@ mod service_token;
 mod session;
 mod sessions;
 mod verify;
+mod watch;
 
 pub use access_grant::{AccessGrant, IssuedAccess};
 pub use error::{
@@ -39,3 +40,4 @@ pub use service_token::ServiceGrant;
 pub use session::{Authority, SessionGrant, TokenPair};
 pub use sessions::MOST_SESSIONS;
 pub use verify::{Unconfirmed, Verified};
+pub use watch::TokenWatch;

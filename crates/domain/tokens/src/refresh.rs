@@ -69,6 +69,18 @@ impl TokenService {
         presented: &SecretString,
         device: Option<&str>,
     ) -> Result<OpenRefresh, RefreshRefused> {
+        let opened = self.judge_refresh(presented, device).await;
+        if let Err(refused) = &opened {
+            self.watch.refreshed(refused.reason());
+        }
+        opened
+    }
+
+    async fn judge_refresh(
+        &self,
+        presented: &SecretString,
+        device: Option<&str>,
+    ) -> Result<OpenRefresh, RefreshRefused> {
         let claims = self.read(presented)?;
         let family = self
             .families
@@ -113,6 +125,15 @@ impl TokenService {
         open: OpenRefresh,
         authority: Authority,
     ) -> Result<TokenPair, RefreshRefused> {
+        let refreshed = self.next_pair(open, authority).await;
+        let verdict = refreshed
+            .as_ref()
+            .map_or_else(RefreshRefused::reason, |_| "issued");
+        self.watch.refreshed(verdict);
+        refreshed
+    }
+
+    async fn next_pair(&self, open: OpenRefresh, authority: Authority) -> Result<TokenPair, RefreshRefused> {
         if open.standing == Standing::Previous {
             return self.successor(&open.family, &authority).await;
         }
@@ -138,7 +159,9 @@ impl TokenService {
             return Ok(self.pair(&family, next.token, &authority, now)?);
         }
         // Somebody was faster with the same token: judged again, it is the previous one and gets the same successor.
-        let again = self.open_refresh(&open.presented, open.device.as_deref()).await?;
+        let again = self
+            .judge_refresh(&open.presented, open.device.as_deref())
+            .await?;
         match again.standing {
             Standing::Previous => self.successor(&again.family, &authority).await,
             Standing::Current | Standing::Older => {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     Authority, Binding, Family, Peppers, RefreshFamilySystemStore, RevocationFeed, RevocationSystemStore,
-    SealedToken, SessionGrant, SessionStore, TokenMac, TokenPair, TokensError,
+    SealedToken, SessionGrant, SessionStore, TokenMac, TokenPair, TokenWatch, TokensError, watch::Unwatched,
 };
 
 /// How long tokens live and whom they name.
@@ -49,6 +49,7 @@ pub struct TokenService {
     /// For tokens that are shown to this server as what they are, not as proof of who calls: also those that name no other
     /// audience than the issuer.
     pub(crate) own_verifier: Verifier,
+    pub(crate) watch: Arc<dyn TokenWatch>,
     pub(crate) ambient: Ambient,
 }
 
@@ -90,8 +91,16 @@ impl TokenService {
             settings,
             verifier,
             own_verifier,
+            watch: Arc::new(Unwatched),
             ambient,
         }
+    }
+
+    /// The same service, watched.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Arc<dyn TokenWatch>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// The revocations in force. A worker reads them four times a second.
@@ -226,7 +235,11 @@ impl TokenService {
 
     /// Signs, unless the key was revoked and the set without it is not loaded yet.
     pub(crate) fn sign<C: Serialize>(&self, kind: TokenKind, claims: &C) -> Result<SignedToken, Fault> {
-        let signed = self.keys.sign(kind, claims)?;
+        let began = self.ambient.clock.monotonic();
+        let signed = self.keys.sign(kind, claims);
+        let took = self.ambient.clock.monotonic().saturating_sub(began);
+        self.watch.signed(kind, signed.is_ok(), took);
+        let signed = signed?;
         if self.revocations.has_key(signed.kid.as_str()) {
             return Err(Fault::unavailable("the signing key has been revoked"));
         }

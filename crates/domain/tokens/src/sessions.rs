@@ -47,6 +47,7 @@ impl TokenService {
         let ended = self.families.end(session, reason, &revocation, &[event]).await?;
         if ended {
             self.revocations.learn(revocation);
+            self.watch.revoked("session");
         }
         Ok(ended)
     }
@@ -62,6 +63,7 @@ impl TokenService {
             .revocation_store
             .revoke_all_of(&whose, order, &[event])
             .await?;
+        self.watch.revoked("subject");
         Ok(raised.map_or(0, |raised| raised.sessions))
     }
 }
