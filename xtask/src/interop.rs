@@ -7,6 +7,7 @@ mod aimock;
 mod jose;
 mod llmock;
 mod oauth;
+mod promtool;
 mod server;
 mod stage;
 mod vault;
@@ -17,9 +18,10 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 5] = [
+const JUDGES: [&Judge; 6] = [
     &jose::JUDGE,
     &oauth::JUDGE,
+    &promtool::JUDGE,
     &aimock::JUDGE,
     &llmock::JUDGE,
     &vault::JUDGE,

@@ -62,6 +62,9 @@ impl Stage {
         require_program("npm", "npm")?;
         let folder = self.folder.join("npm");
         install_once(&folder, packages, || {
+            if packages.is_empty() {
+                return Ok(());
+            }
             process::run(
                 Command::new("npm")
                     .args([
@@ -124,7 +127,9 @@ fn install_once(folder: &Path, packages: &[&str], install: impl FnOnce() -> Outc
     if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    println!("installing {}", packages.join(" "));
+    if !packages.is_empty() {
+        println!("installing {}", packages.join(" "));
+    }
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }

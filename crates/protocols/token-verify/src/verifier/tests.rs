@@ -295,7 +295,11 @@ fn a_token_with_the_other_surfaces_marker_is_refused() {
         let token = jws::sign(&header(), claims.as_bytes(), &api_key()).unwrap();
         assert_eq!(refusal_of(&token), Refusal::InvalidClaims);
     }
-    let nested = with(access_claims(), "act", json!({"sub": "app_00010203040506ff", "sv": 0, "type": "agent"}));
+    let nested = with(
+        access_claims(),
+        "act",
+        json!({"sub": "app_00010203040506ff", "sv": 0, "type": "agent"}),
+    );
     assert!(access(&nested).is_ok());
 }
 
