@@ -8,6 +8,7 @@ mod jose;
 mod llmock;
 mod oauth;
 mod promtool;
+mod schemathesis;
 mod server;
 mod stage;
 mod vault;
@@ -18,10 +19,11 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 6] = [
+const JUDGES: [&Judge; 7] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,
+    &schemathesis::JUDGE,
     &aimock::JUDGE,
     &llmock::JUDGE,
     &vault::JUDGE,

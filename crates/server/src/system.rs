@@ -116,7 +116,7 @@ async fn ready(system: Data<System>) -> HttpResponse {
     }
 }
 
-#[utoipa::path(tag = "system", responses((status = 200, description = "OpenMetrics text", body = String)))]
+#[utoipa::path(tag = "system", responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
 #[get("/metrics")]
 async fn metrics(system: Data<System>) -> HttpResponse {
     let revocations = system.tokens.revocations();

@@ -54,7 +54,6 @@ pub struct Problem {
     /// The same as `detail`.
     message: String,
     /// What else there is to know; depends on `error`, null when there is nothing.
-    #[schema(value_type = Option<Object>)]
     details: Value,
 }
 

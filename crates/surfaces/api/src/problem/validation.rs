@@ -26,7 +26,6 @@ pub struct Violation {
     msg: Cow<'static, str>,
     /// What was sent there; left out when it is secret or long.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     input: Option<Value>,
     /// The rule's own numbers and words.
     #[serde(skip_serializing_if = "Option::is_none")]
