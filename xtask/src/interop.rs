@@ -8,6 +8,7 @@ mod jose;
 mod llmock;
 mod oauth;
 mod promtool;
+mod rotation;
 mod schemathesis;
 mod server;
 mod stage;
@@ -19,10 +20,11 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 7] = [
+const JUDGES: [&Judge; 8] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,
+    &rotation::JUDGE,
     &schemathesis::JUDGE,
     &aimock::JUDGE,
     &llmock::JUDGE,

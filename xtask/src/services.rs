@@ -58,6 +58,16 @@ impl Services {
         })
     }
 
+    /// Where Postgres is.
+    pub(crate) fn postgres_url(&self) -> &str {
+        &self.postgres_url
+    }
+
+    /// Where Redis is.
+    pub(crate) fn redis_url(&self) -> &str {
+        &self.redis_url
+    }
+
     /// Tells the program where the services are.
     pub(crate) fn describe_to(&self, command: &mut Command) {
         command

@@ -1,4 +1,4 @@
-//! The MUST clauses of [`LinkSystemStore`].
+//! The MUST clauses of `LinkSystemStore`, the port of mailed links.
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
