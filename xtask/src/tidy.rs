@@ -7,6 +7,7 @@ mod layers;
 mod layout;
 mod migrations;
 mod outside;
+mod papers;
 mod ports;
 mod sources;
 mod tree;
@@ -61,6 +62,7 @@ pub(crate) fn run() -> Outcome {
         ports::contracts(&tree.files),
         ports::id_prefixes(&tree.files),
         migrations::twins(&tree.files),
+        papers::tests_of_the_threat_model(&tree.packages, &tree.files),
     ]
     .concat();
     findings.sort();
