@@ -1,11 +1,10 @@
 //! Builds every adapter from the settings and hands it to the domain services. The only file that names an adapter.
 
-use std::{error::Error, io::IsTerminal, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use chancery_accounts::{
-    AccountService, HashPool, IssueLimits, LinkSecret, LockoutSettings, LoginGuard, Mailer, PasswordPeppers,
-    PayloadSignatures, PeopleLimits, PeopleParts, PeopleService, PeopleSettings, ServiceAccountParts,
-    ServiceAccountService, ServiceAccountSettings,
+    AccountService, HashPool, IssueLimits, LockoutSettings, LoginGuard, PasswordPeppers, PayloadSignatures,
+    ServiceAccountParts, ServiceAccountService, ServiceAccountSettings,
 };
 use chancery_agents::{
     FlushPolicy, Model, RunFanOut, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
@@ -20,15 +19,13 @@ use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
 use chancery_in_process::{
     DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
 };
-use chancery_mail_log::LoggedMail;
-use chancery_mail_smtp::SmtpMail;
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
 use chancery_oauth::Published;
 use chancery_registry::{AppService, AppServiceParts, AppServiceSettings};
 use chancery_store_sql::{
     Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlApps, SqlAudit, SqlConversations,
-    SqlLinks, SqlOutbox, SqlPeople, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
+    SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
@@ -39,9 +36,12 @@ use secrecy::ExposeSecret;
 use crate::{app::App, catalog, config::Config, metrics::Metrics, migrate, readiness::Readiness};
 
 mod keys;
+mod people;
 
 use keys::vault_client;
 pub(crate) use keys::{accept_keys, existing_keys, keys, read_keys, rewrap_keys};
+pub(crate) use people::people;
+use people::people_service;
 
 type Failure = Box<dyn Error>;
 
@@ -67,18 +67,15 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let machines = machines(config, &database, redis.as_ref(), &tokens, &ambient)?;
     let service_accounts = Arc::new(machines);
     let guard = Arc::new(login_guard(config, redis.as_ref(), &ambient));
-    let people_parts = PeopleParts {
-        system: people.clone(),
-        members: people.clone(),
-        people: Arc::new(SqlPeople::new(database.clone())),
-        links: Arc::new(SqlLinks::new(database.clone())),
-        mailer: mailer(config)?,
-        passwords: hashes.clone(),
-        guard: guard.clone(),
-        quota: quota(redis.as_ref(), &ambient),
-        tokens: tokens.clone(),
-        ambient: ambient.clone(),
-    };
+    let people_service = people_service(
+        config,
+        &database,
+        hashes.clone(),
+        guard.clone(),
+        quota(redis.as_ref(), &ambient),
+        tokens.clone(),
+        &ambient,
+    )?;
     let accounts = AccountService::new(
         people.clone(),
         people,
@@ -122,7 +119,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     };
     Ok(App {
         accounts,
-        people: Arc::new(PeopleService::new(people_parts, people_settings(config))),
+        people: Arc::new(people_service),
         service_accounts,
         apps,
         tokens,
@@ -170,61 +167,6 @@ fn login_guard(config: &Config, redis: Option<&Redis>, ambient: &Ambient) -> Log
         network_window: auth.ip_lockout_window,
     };
     LoginGuard::new(tally, &auth.password_pepper, settings)
-}
-
-/// Mail needs a server; one node without it writes mail into files.
-fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, Failure> {
-    Ok(match &config.people.smtp {
-        Some(smtp) => {
-            let mail = SmtpMail::new(&smtp.url, &smtp.from);
-            Arc::new(mail.map_err(|error| format!("MAIL_SMTP_URL or MAIL_FROM {error}"))?)
-        }
-        None => Arc::new(LoggedMail::into_folder(
-            config.data_dir.join("mail"),
-            std::io::stdout().is_terminal(),
-        )),
-    })
-}
-
-fn people_settings(config: &Config) -> PeopleSettings {
-    let hour = Duration::from_hours(1);
-    PeopleSettings {
-        public_url: config.http.public_base().to_owned(),
-        secret: LinkSecret::derived_from(&config.auth.password_pepper),
-        reset_life: config.people.reset_life,
-        verification_life: config.people.verification_life,
-        invitation_life: config.people.invitation_life,
-        history: config.people.password_history,
-        limits: PeopleLimits {
-            per_address: Rate::new(5, hour),
-            per_network: Rate::new(50, hour),
-        },
-    }
-}
-
-/// People and tenants of a server that may be running elsewhere, for an operator's command.
-pub(crate) async fn people(config: &Config, ambient: &Ambient) -> Result<PeopleService, Failure> {
-    let database = ready_database(config).await?;
-    let accounts = Arc::new(SqlAccounts::new(database.clone()));
-    let keys = keys(config, &database, ambient).await?;
-    let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
-    let parts = PeopleParts {
-        system: accounts.clone(),
-        members: accounts,
-        people: Arc::new(SqlPeople::new(database.clone())),
-        links: Arc::new(SqlLinks::new(database.clone())),
-        mailer: mailer(config)?,
-        passwords: Arc::new(HashPool::start(
-            peppers,
-            HashPool::usual_threads(),
-            ambient.clone(),
-        )?),
-        guard: Arc::new(login_guard(config, None, ambient)),
-        quota: quota(None, ambient),
-        tokens: Arc::new(token_service(config, &database, keys, ambient)?),
-        ambient: ambient.clone(),
-    };
-    Ok(PeopleService::new(parts, people_settings(config)))
 }
 
 fn quota(redis: Option<&Redis>, ambient: &Ambient) -> Arc<dyn Quota> {

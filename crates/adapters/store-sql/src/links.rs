@@ -12,7 +12,6 @@ use crate::{
     Database,
     codec::Stored,
     database::{read, transaction, write_one},
-    fault::Undone,
     outbox::Announce,
     schema::accounts::mailed_links,
     sqlite::Sqlite,
@@ -38,23 +37,11 @@ impl LinkSystemStore for SqlLinks {
     async fn add_link(&self, link: &Link, most: u16, events: &[Event]) -> Result<bool, Fault> {
         let row = LinkRow::from(link);
         transaction!(self.0, |conn| {
-            // Two at once may both pass: one link more does no harm.
-            let live: i64 = mailed_links::table
-                .filter(mailed_links::email_canonical.eq(&row.email_canonical))
-                .filter(mailed_links::kind.eq(&row.kind))
-                .filter(mailed_links::expires_at.gt(row.created_at))
-                .count()
-                .get_result(conn)
-                .await?;
-            if live >= i64::from(most) {
-                return Err(Undone::Answer(false));
+            let added = conn.add_link(&row, most).await?;
+            if added {
+                conn.announce(events).await?;
             }
-            diesel::insert_into(mailed_links::table)
-                .values((&row, mailed_links::next_try_at.eq(row.created_at)))
-                .execute(conn)
-                .await?;
-            conn.announce(events).await?;
-            Ok(true)
+            Ok(added)
         })
     }
 
@@ -137,6 +124,42 @@ impl LinkSystemStore for SqlLinks {
     }
 }
 
+/// Stores a link inside a transaction, unless `most` of its kind are live for its address. `false` when they are.
+pub(crate) trait AddLink {
+    async fn add_link(&mut self, row: &LinkRow, most: u16) -> QueryResult<bool>;
+}
+
+macro_rules! add_link {
+    ($($connection:ty),*) => {$(
+        impl AddLink for $connection {
+            async fn add_link(&mut self, row: &LinkRow, most: u16) -> QueryResult<bool> {
+                // Invitations of other tenants do not count, nor do two at once: one link more does no harm.
+                let same_source = mailed_links::tenant_id
+                    .eq(row.tenant_id)
+                    .or(mailed_links::user_id.eq(row.user_id));
+                let live: i64 = mailed_links::table
+                    .filter(mailed_links::email_canonical.eq(&row.email_canonical))
+                    .filter(mailed_links::kind.eq(&row.kind))
+                    .filter(mailed_links::expires_at.gt(row.created_at))
+                    .filter(same_source)
+                    .count()
+                    .get_result(self)
+                    .await?;
+                if live >= i64::from(most) {
+                    return Ok(false);
+                }
+                diesel::insert_into(mailed_links::table)
+                    .values((row, mailed_links::next_try_at.eq(row.created_at)))
+                    .execute(self)
+                    .await?;
+                Ok(true)
+            }
+        }
+    )*};
+}
+
+add_link!(Sqlite, AsyncPgConnection);
+
 /// The oldest links that wait to be mailed, for as long as the transaction lasts.
 trait LockUnsent {
     async fn lock_unsent(
@@ -197,7 +220,7 @@ pub(crate) struct LinkRow {
     pub(crate) user_id: Option<Stored<UserId>>,
     pub(crate) tenant_id: Option<Stored<TenantId>>,
     pub(crate) role: Option<String>,
-    invited_by: Option<Stored<UserId>>,
+    pub(crate) invited_by: Option<Stored<UserId>>,
     pub(crate) email: String,
     pub(crate) email_canonical: String,
     created_at: Stored<Timestamp>,

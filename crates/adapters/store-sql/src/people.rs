@@ -1,17 +1,17 @@
-//! People's passwords and their places in tenants. What takes power away raises an epoch in the same transaction.
+//! People and their places in tenants. What takes power away raises an epoch in the same transaction.
 
 use async_trait::async_trait;
 use chancery_access::{Subject, TenantRole};
 use chancery_accounts::{
-    Accepted, EmailAddress, LinkId, MemberChange, MemberItem, NewMember, PasswordChange, PasswordHash,
-    PasswordSet, PeopleStore, ProvedBy, TenantState, UserState,
+    Accepted, EmailAddress, LinkId, MemberChange, MemberItem, NewMember, PeopleStore, PlaceChange,
+    TenantState, UserState,
 };
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
-use chancery_ids::{SessionId, TenantId, UserId};
-use chancery_tokens::{EndReason, RevocationOrder, Revoked, Whose};
+use chancery_ids::{TenantId, UserId};
+use chancery_tokens::{RevocationOrder, Whose};
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 
 use crate::{
     Database,
@@ -22,13 +22,9 @@ use crate::{
     fault::Undone,
     links::LinkRow,
     outbox::Announce,
-    refresh_families::name_of,
+    places::{EndOfPerson, Places},
     revocations::{AddRevocation, RevocationRow},
-    schema::{
-        accounts::{mailed_links, memberships, password_history, tenants, users},
-        tokens::refresh_families,
-    },
-    sqlite::Sqlite,
+    schema::accounts::{mailed_links, memberships, tenants, users},
 };
 
 /// [`PeopleStore`] on either engine.
@@ -56,131 +52,6 @@ const OWNER: &str = TenantRole::Owner.as_str();
 
 #[async_trait]
 impl PeopleStore for SqlPeople {
-    #[tracing::instrument(name = "store_sql.last_passwords", skip_all, fields(%user))]
-    async fn last_passwords(&self, user: UserId, count: u16) -> Result<Vec<PasswordHash>, Fault> {
-        let (current, mut before) = read!(self.0, |conn| {
-            let current: Option<Option<String>> = users::table
-                .find(Stored(user))
-                .select(users::password_hash)
-                .first(conn)
-                .await
-                .optional()?;
-            let before: Vec<String> = password_history::table
-                .filter(password_history::user_id.eq(Stored(user)))
-                .order(password_history::id.desc())
-                .limit(i64::from(count))
-                .select(password_history::password_hash)
-                .load(conn)
-                .await?;
-            Ok((current, before))
-        })?;
-        if let Some(current) = current.flatten() {
-            before.insert(0, current);
-        }
-        before.truncate(count.into());
-        Ok(before.into_iter().map(PasswordHash::from_stored).collect())
-    }
-
-    #[tracing::instrument(name = "store_sql.set_password", skip_all, fields(user = %change.user))]
-    async fn set_password(&self, change: &PasswordChange) -> Result<PasswordSet, Fault> {
-        let user = Stored(change.user);
-        let at = Stored(change.order.at);
-        transaction!(self.0, |conn| {
-            if let ProvedBy::Link(link) = &change.by {
-                let used = mailed_links::table
-                    .find(Stored(*link))
-                    .filter(mailed_links::user_id.eq(user));
-                if diesel::delete(used).execute(conn).await? == 0 {
-                    return Err(Undone::Answer(PasswordSet::NotProved));
-                }
-            }
-            let found: Option<(Option<String>, i64)> = users::table
-                .find(user)
-                .select((users::password_hash, users::token_epoch))
-                .first(conn)
-                .await
-                .optional()?;
-            let Some((old, epoch)) = found else {
-                return Err(Undone::Answer(PasswordSet::NotProved));
-            };
-            if let ProvedBy::Password(known) = &change.by
-                && old.as_deref() != Some(known.as_stored())
-            {
-                return Err(Undone::Answer(PasswordSet::NotProved));
-            }
-            // Every change of a password raises the epoch: of two at once one finds another one.
-            let unchanged = users::table.find(user).filter(users::token_epoch.eq(epoch));
-            let epoch: Option<i64> = diesel::update(unchanged)
-                .set((
-                    users::password_hash.eq(change.new.as_stored()),
-                    users::token_epoch.eq(users::token_epoch + 1),
-                    users::updated_at.eq(at),
-                ))
-                .returning(users::token_epoch)
-                .get_result(conn)
-                .await
-                .optional()?;
-            let Some(epoch) = epoch else {
-                return Err(Undone::Answer(PasswordSet::NotProved));
-            };
-            if let Some(old) = old {
-                diesel::insert_into(password_history::table)
-                    .values((
-                        password_history::user_id.eq(user),
-                        password_history::id.eq(Stored(change.order.id)),
-                        password_history::password_hash.eq(old),
-                        password_history::replaced_at.eq(at),
-                    ))
-                    .execute(conn)
-                    .await?;
-            }
-            let kept: Vec<Stored<chancery_ids::RevocationId>> = password_history::table
-                .filter(password_history::user_id.eq(user))
-                .order(password_history::id.desc())
-                .limit(i64::from(change.keep.saturating_sub(1)))
-                .select(password_history::id)
-                .load(conn)
-                .await?;
-            let forgotten = password_history::table
-                .filter(password_history::user_id.eq(user))
-                .filter(password_history::id.ne_all(kept));
-            diesel::delete(forgotten).execute(conn).await?;
-            diesel::delete(mailed_links::table.filter(mailed_links::user_id.eq(user)))
-                .execute(conn)
-                .await?;
-            conn.end_of_person(change.user, change.order, epoch).await?;
-            conn.announce(&change.events).await?;
-            Ok(PasswordSet::Set)
-        })
-    }
-
-    #[tracing::instrument(name = "store_sql.verify_email", skip_all, fields(%link))]
-    async fn verify_email(&self, link: LinkId, at: Timestamp, events: &[Event]) -> Result<bool, Fault> {
-        transaction!(self.0, |conn| {
-            let row = diesel::delete(mailed_links::table.find(Stored(link)))
-                .returning(LinkRow::as_returning())
-                .get_result(conn)
-                .await
-                .optional()?;
-            let Some((row, user)) = row.and_then(|row| row.user_id.map(|user| (row, user))) else {
-                return Err(Undone::Answer(false));
-            };
-            let unproved = users::table
-                .find(user)
-                .filter(users::email_canonical.eq(&row.email_canonical))
-                .filter(users::email_verified_at.is_null());
-            diesel::update(unproved)
-                .set((
-                    users::email_verified_at.eq(Stored(at)),
-                    users::updated_at.eq(Stored(at)),
-                ))
-                .execute(conn)
-                .await?;
-            conn.announce(events).await?;
-            Ok(true)
-        })
-    }
-
     #[tracing::instrument(name = "store_sql.list_members", skip_all, fields(%tenant))]
     async fn list_members(
         &self,
@@ -219,34 +90,25 @@ impl PeopleStore for SqlPeople {
         rows.into_iter().map(item).collect()
     }
 
-    #[tracing::instrument(name = "store_sql.change_member", skip_all, fields(%tenant, %user))]
-    async fn change_member(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        from: TenantRole,
-        to: Option<TenantRole>,
-        order: RevocationOrder,
-        events: &[Event],
-    ) -> Result<MemberChange, Fault> {
+    #[tracing::instrument(name = "store_sql.change_member", skip_all, fields(tenant = %change.tenant, user = %change.of.user))]
+    async fn change_member(&self, change: &PlaceChange) -> Result<MemberChange, Fault> {
+        let (tenant, user) = (Stored(change.tenant), Stored(change.of.user));
         transaction!(self.0, |conn| {
-            conn.lock_tenant(Stored(tenant)).await?;
-            if from == TenantRole::Owner && to != Some(TenantRole::Owner) {
-                let others: i64 = memberships::table
-                    .filter(memberships::tenant_id.eq(Stored(tenant)))
-                    .filter(memberships::user_id.ne(Stored(user)))
-                    .filter(memberships::role.eq(OWNER))
-                    .count()
-                    .get_result(conn)
-                    .await?;
-                if others == 0 {
-                    return Err(Undone::Answer(MemberChange::LastOwner));
-                }
+            conn.lock_tenant(tenant).await?;
+            if !conn.stands(tenant, change.by).await? {
+                return Err(Undone::Answer(MemberChange::NotAllowed));
+            }
+            let stays_owner = change.to == Some(TenantRole::Owner);
+            if change.of.role == TenantRole::Owner
+                && !stays_owner
+                && !conn.has_owner_beside(tenant, user).await?
+            {
+                return Err(Undone::Answer(MemberChange::LastOwner));
             }
             let place = memberships::table
-                .find((Stored(tenant), Stored(user)))
-                .filter(memberships::role.eq(from.as_str()));
-            let changed = match to {
+                .find((tenant, user))
+                .filter(memberships::role.eq(change.of.role.as_str()));
+            let changed = match change.to {
                 Some(role) => {
                     diesel::update(place)
                         .set(memberships::role.eq(role.as_str()))
@@ -258,63 +120,21 @@ impl PeopleStore for SqlPeople {
             if changed == 0 {
                 return Err(Undone::Answer(MemberChange::Absent));
             }
-            let epoch: i64 = diesel::update(users::table.find(Stored(user)))
+            let epoch: i64 = diesel::update(users::table.find(user))
                 .set(users::token_epoch.eq(users::token_epoch + 1))
                 .returning(users::token_epoch)
                 .get_result(conn)
                 .await?;
-            let whose = Whose::Subject(Subject::Person(user));
-            conn.add_revocation(RevocationRow::raised(&whose, order, epoch))
+            let whose = Whose::Subject(Subject::Person(change.of.user));
+            conn.add_revocation(RevocationRow::raised(&whose, change.order, epoch))
                 .await?;
-            if to.is_none() {
-                let theirs = refresh_families::table
-                    .filter(refresh_families::tenant_id.eq(Stored(tenant)))
-                    .filter(refresh_families::subject.eq(Subject::Person(user).to_string()))
-                    .filter(refresh_families::ended_at.is_null());
-                diesel::update(theirs)
-                    .set((
-                        refresh_families::ended_at.eq(Stored(order.at)),
-                        refresh_families::end_reason.eq(name_of(EndReason::Revoked)),
-                    ))
-                    .execute(conn)
+            if change.to.is_none() {
+                conn.end_sessions(change.of.user, Some(change.tenant), change.order.at)
                     .await?;
             }
-            conn.announce(events).await?;
+            conn.announce(&change.events).await?;
             Ok(MemberChange::Changed)
         })
-    }
-
-    #[tracing::instrument(name = "store_sql.end_sessions_in", skip_all, fields(%tenant, %user))]
-    async fn end_sessions_in(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        order: RevocationOrder,
-        events: &[Event],
-    ) -> Result<u64, Fault> {
-        let ended = transaction!(self.0, |conn| {
-            let theirs = refresh_families::table
-                .filter(refresh_families::tenant_id.eq(Stored(tenant)))
-                .filter(refresh_families::subject.eq(Subject::Person(user).to_string()))
-                .filter(refresh_families::ended_at.is_null());
-            let ended: Vec<Stored<SessionId>> = diesel::update(theirs)
-                .set((
-                    refresh_families::ended_at.eq(Stored(order.at)),
-                    refresh_families::end_reason.eq(name_of(EndReason::Revoked)),
-                ))
-                .returning(refresh_families::sid)
-                .get_results(conn)
-                .await?;
-            for session in &ended {
-                // Each is a row of its own, under an id that a repeated command draws again.
-                let id = chancery_ids::RevocationId::from_uuid(session.0.as_uuid());
-                let end = RevocationOrder { id, ..order }.of(Revoked::Session(session.0));
-                conn.add_revocation(RevocationRow::try_from(&end)?).await?;
-            }
-            conn.announce(events).await?;
-            Ok(ended.len())
-        })?;
-        u64::try_from(ended).map_err(Fault::corrupt)
     }
 
     #[tracing::instrument(name = "store_sql.accept_invitation", skip_all, fields(%link))]
@@ -331,10 +151,31 @@ impl PeopleStore for SqlPeople {
                 .get_result(conn)
                 .await
                 .optional()?;
-            let invitation = invitation.and_then(|row| Some((row.tenant_id?, row.role.clone()?, row)));
-            let Some((tenant, role, row)) = invitation else {
+            let invitation = invitation.and_then(|row| Some((row.tenant_id?, row.invited_by?, row)));
+            let Some((tenant, sender, row)) = invitation else {
                 return Err(Undone::Answer(Accepted::Gone));
             };
+            let role: TenantRole = row
+                .role
+                .as_deref()
+                .unwrap_or_default()
+                .parse()
+                .map_err(Fault::corrupt)?;
+            let sender_now: Option<String> = memberships::table
+                .inner_join(users::table)
+                .filter(memberships::tenant_id.eq(tenant))
+                .filter(memberships::user_id.eq(sender))
+                .filter(users::state.eq(UserState::Active.as_str()))
+                .select(memberships::role)
+                .first(conn)
+                .await
+                .optional()?;
+            let sender_now: Option<TenantRole> = sender_now
+                .map(|role| role.parse().map_err(Fault::corrupt))
+                .transpose()?;
+            if !sender_now.is_some_and(|sender| sender.may_invite(role)) {
+                return Err(Undone::Answer(Accepted::Gone));
+            }
             let known: Option<Stored<UserId>> = users::table
                 .filter(users::email_canonical.eq(&row.email_canonical))
                 .select(users::id)
@@ -370,7 +211,7 @@ impl PeopleStore for SqlPeople {
                 .values((
                     memberships::tenant_id.eq(tenant),
                     memberships::user_id.eq(user),
-                    memberships::role.eq(role),
+                    memberships::role.eq(role.as_str()),
                     memberships::created_at.eq(Stored(at)),
                 ))
                 .on_conflict_do_nothing()
@@ -400,16 +241,7 @@ impl PeopleStore for SqlPeople {
                     .await?;
                 for tenant in owned {
                     conn.lock_tenant(tenant).await?;
-                    let others: i64 = memberships::table
-                        .inner_join(users::table)
-                        .filter(memberships::tenant_id.eq(tenant))
-                        .filter(memberships::user_id.ne(Stored(user)))
-                        .filter(memberships::role.eq(OWNER))
-                        .filter(users::state.eq(UserState::Active.as_str()))
-                        .count()
-                        .get_result(conn)
-                        .await?;
-                    if others == 0 {
+                    if !conn.has_owner_beside(tenant, Stored(user)).await? {
                         return Err(Undone::Answer(Some(false)));
                     }
                 }
@@ -461,33 +293,3 @@ impl PeopleStore for SqlPeople {
         })
     }
 }
-
-/// Ends a person's sessions and tokens of before an epoch, inside the transaction that raised it.
-trait EndOfPerson {
-    async fn end_of_person(&mut self, user: UserId, order: RevocationOrder, epoch: i64) -> QueryResult<()>;
-}
-
-/// One body for both connections: what differs is how a revocation is numbered.
-macro_rules! end_of_person {
-    ($($connection:ty),*) => {$(
-        impl EndOfPerson for $connection {
-            async fn end_of_person(&mut self, user: UserId, order: RevocationOrder, epoch: i64) -> QueryResult<()> {
-                let subject = Subject::Person(user);
-                let live = refresh_families::table
-                    .filter(refresh_families::subject.eq(subject.to_string()))
-                    .filter(refresh_families::ended_at.is_null());
-                diesel::update(live)
-                    .set((
-                        refresh_families::ended_at.eq(Stored(order.at)),
-                        refresh_families::end_reason.eq(name_of(EndReason::Revoked)),
-                    ))
-                    .execute(self)
-                    .await?;
-                self.add_revocation(RevocationRow::raised(&Whose::Subject(subject), order, epoch))
-                    .await
-            }
-        }
-    )*};
-}
-
-end_of_person!(Sqlite, AsyncPgConnection);

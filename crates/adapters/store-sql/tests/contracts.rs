@@ -14,8 +14,8 @@ use chancery_jose::SigningKey;
 use chancery_registry::contract::app_store;
 use chancery_sealing::SealingKeys;
 use chancery_store_sql::{
-    Database, SqlAccounts, SqlApps, SqlKeySets, SqlLinks, SqlOutbox, SqlPeople, SqlRefreshFamilies,
-    SqlRevocations, SqlServiceTokens,
+    Database, SqlAccounts, SqlApps, SqlKeySets, SqlLinks, SqlOutbox, SqlPasswords, SqlPeople,
+    SqlRefreshFamilies, SqlRevocations, SqlServiceTokens,
 };
 use chancery_tokens::{
     RefreshFamilySystemStore,
@@ -94,6 +94,12 @@ macro_rules! contracts {
                 use crate::{contracts::people, support::$fresh};
 
                 chancery_accounts::people_store_contract!(async { people($fresh().await).await });
+            }
+
+            mod passwords {
+                use crate::{contracts::people, support::$fresh};
+
+                chancery_accounts::password_store_contract!(async { people($fresh().await).await });
             }
 
             mod links {
@@ -200,6 +206,7 @@ async fn people(fresh: Fresh) -> (people_store::Scene, Fresh) {
     let (scene, fresh) = revocations(fresh).await;
     let scene = people_store::Scene {
         people: Arc::new(SqlPeople::new(fresh.database())),
+        passwords: Arc::new(SqlPasswords::new(fresh.database())),
         links: Arc::new(SqlLinks::new(fresh.database())),
         members: Arc::new(SqlAccounts::new(fresh.database())),
         revocations: scene.store,

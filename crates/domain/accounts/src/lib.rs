@@ -37,8 +37,8 @@ pub use password::PasswordHash;
 pub use people::{
     Acceptance, Accepted, InvitationRefused, Link, LinkId, LinkKind, LinkRefused, LinkSecret,
     LinkSystemStore, Mail, Mailer, MemberChange, MemberItem, MembersRefused, NewMember, PasswordChange,
-    PasswordRefused, PasswordSet, PeopleLimits, PeopleParts, PeopleService, PeopleSettings, PeopleStore,
-    ProvedBy, WeakPassword,
+    PasswordRefused, PasswordSet, PasswordStore, PeopleLimits, PeopleParts, PeopleService, PeopleSettings,
+    PeopleStore, PlaceChange, ProvedBy, ResetOrder, Standing, StolenPasswords, WeakPassword, WishPlace,
 };
 pub use pepper::PasswordPeppers;
 pub use ports::{AccountSystemStore, MemberStore};

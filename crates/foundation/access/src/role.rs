@@ -35,6 +35,12 @@ impl TenantRole {
         }
     }
 
+    /// Whether who has this role may bring somebody into the tenant as `role`: who manages members, up to their own role.
+    #[must_use]
+    pub fn may_invite(self, role: Self) -> bool {
+        self >= Self::Admin && role <= self
+    }
+
     /// What a person of this role may be granted.
     #[must_use]
     pub fn scopes(self) -> Scopes {

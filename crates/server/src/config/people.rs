@@ -1,6 +1,6 @@
 //! Mail, and how long what is mailed is good for.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
@@ -19,6 +19,8 @@ pub(crate) struct People {
     pub invitation_life: Duration,
     /// `AUTH_PASSWORD_HISTORY_COUNT`: how many passwords of a person are not used again, the current one counted.
     pub password_history: u16,
+    /// `AUTH_BREACHED_PASSWORDS_FILE`: sorted SHA-1 digests of passwords that nobody may choose.
+    pub stolen_passwords: Option<PathBuf>,
 }
 
 /// A mail server.
@@ -57,6 +59,7 @@ impl People {
             invitation_life: minutes(60 * source.number("INVITATION_TTL_HOURS", 168, 1..=720)),
             password_history: u16::try_from(source.number("AUTH_PASSWORD_HISTORY_COUNT", 5, 1..=24))
                 .unwrap_or(5),
+            stolen_passwords: source.text("AUTH_BREACHED_PASSWORDS_FILE").map(PathBuf::from),
         }
     }
 }

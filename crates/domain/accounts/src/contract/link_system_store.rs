@@ -30,6 +30,17 @@ pub async fn an_address_has_so_many_live_links(scene: Scene) {
         );
         assert_eq!(scene.links.find_link(link.id).await.unwrap().is_some(), taken);
     }
+    // Nor do invitations from one tenant keep others from inviting.
+    let invitation = |tenant| LinkKind::Invitation {
+        tenant,
+        role: TenantRole::Member,
+        invited_by: scene.owner,
+    };
+    let ours = async || {
+        let link = link(invitation(scene.tenant), "b@example.org");
+        scene.links.add_link(&link, 1, &[]).await.unwrap()
+    };
+    assert_eq!((ours().await, ours().await), (true, false));
     let other = link(LinkKind::EmailVerification(scene.owner), "a@example.org");
     assert!(scene.links.add_link(&other, 2, &[]).await.unwrap());
     assert_eq!(scene.links.find_link(other.id).await.unwrap(), Some(other));

@@ -4,6 +4,7 @@ pub mod account_system_store;
 mod harness;
 pub mod link_system_store;
 pub mod member_store;
+pub mod password_store;
 pub mod people_store;
 pub mod service_token_store;
 

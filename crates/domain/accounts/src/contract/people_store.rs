@@ -16,7 +16,7 @@ use futures::future::join_all;
 use super::harness::hash;
 use crate::{
     Accepted, EmailAddress, Link, LinkKind, LinkSystemStore, MemberChange, MemberStore, NewMember,
-    PasswordChange, PasswordSet, PeopleStore, ProvedBy, TenantState, UserState,
+    PasswordStore, PeopleStore, PlaceChange, Standing, TenantState, UserState,
 };
 
 /// The stores under test, what stands beside them in the same storage, and an owner with their tenant.
@@ -24,6 +24,8 @@ use crate::{
 pub struct Scene {
     /// People.
     pub people: Arc<dyn PeopleStore>,
+    /// Passwords.
+    pub passwords: Arc<dyn PasswordStore>,
     /// Mailed links.
     pub links: Arc<dyn LinkSystemStore>,
     /// Members as they stand.
@@ -36,7 +38,7 @@ pub struct Scene {
     pub owner: UserId,
 }
 
-fn order() -> RevocationOrder {
+pub(super) fn order() -> RevocationOrder {
     RevocationOrder::new(&Ambient::system())
 }
 
@@ -66,7 +68,7 @@ impl Scene {
         }
     }
 
-    async fn join(&self, email: &str, role: TenantRole) -> UserId {
+    pub(super) async fn join(&self, email: &str, role: TenantRole) -> UserId {
         let ambient = Ambient::system();
         let invitation = self.add(self.invitation(role), email).await;
         let person = NewMember {
@@ -81,20 +83,27 @@ impl Scene {
         person.user
     }
 
-    async fn set(&self, user: UserId, by: ProvedBy, salt: &str) -> PasswordSet {
-        let change = PasswordChange {
-            user,
+    pub(super) const fn by_owner(&self) -> Standing {
+        Standing {
+            user: self.owner,
+            role: TenantRole::Owner,
+        }
+    }
+
+    async fn change(&self, of: Standing, to: Option<TenantRole>, by: Standing) -> MemberChange {
+        let change = PlaceChange {
+            tenant: self.tenant,
+            of,
+            to,
             by,
-            new: hash(salt),
-            keep: 3,
             order: order(),
             events: Vec::new(),
         };
-        self.people.set_password(&change).await.unwrap()
+        self.people.change_member(&change).await.unwrap()
     }
 
     /// Whether a token that was issued when the person's epoch was `epoch` is revoked.
-    async fn is_revoked(&self, user: UserId, epoch: u64) -> bool {
+    pub(super) async fn is_revoked(&self, user: UserId, epoch: u64) -> bool {
         let marks = TokenMarks {
             token: Ambient::system().new_id(),
             session: None,
@@ -106,72 +115,10 @@ impl Scene {
         self.revocations.is_revoked(&marks).await.unwrap()
     }
 
-    async fn epoch(&self, user: UserId) -> u64 {
+    pub(super) async fn epoch(&self, user: UserId) -> u64 {
         let member = self.members.find_member(self.tenant, user).await.unwrap();
         member.unwrap().subject_epoch
     }
-}
-
-/// Another password is set by who knows the one before or opened a link, once; what was before is remembered and every token ends.
-pub async fn a_password_is_set_once_for_each_proof(scene: Scene) {
-    let user = scene.join("ada@example.org", TenantRole::Member).await;
-    let link = scene.add(LinkKind::PasswordReset(user), "ada@example.org").await;
-    let spare = scene.add(LinkKind::PasswordReset(user), "ada@example.org").await;
-    assert_eq!(
-        scene.set(user, ProvedBy::Password(hash("wrong")), "a").await,
-        PasswordSet::NotProved
-    );
-    assert_eq!(scene.epoch(user).await, 0);
-    assert_eq!(
-        scene.set(user, ProvedBy::Link(link.id), "a").await,
-        PasswordSet::Set
-    );
-    for useless in [link.id, spare.id] {
-        assert_eq!(
-            scene.set(user, ProvedBy::Link(useless), "b").await,
-            PasswordSet::NotProved
-        );
-    }
-    assert!(scene.is_revoked(user, 0).await && !scene.is_revoked(user, 1).await);
-    assert_eq!(
-        scene.set(user, ProvedBy::Password(hash("a")), "b").await,
-        PasswordSet::Set
-    );
-    assert_eq!(
-        scene.set(user, ProvedBy::Password(hash("b")), "c").await,
-        PasswordSet::Set
-    );
-    let last = scene.people.last_passwords(user, 5).await.unwrap();
-    assert_eq!(last, [hash("c"), hash("b"), hash("a")], "three are kept");
-    assert_eq!(scene.people.last_passwords(user, 1).await.unwrap(), [hash("c")]);
-    let nobody = Ambient::system().new_id();
-    assert_eq!(scene.people.last_passwords(nobody, 5).await.unwrap(), []);
-}
-
-/// Of many at once one has the link.
-pub async fn of_many_with_one_link_one_sets_the_password(scene: Scene) {
-    let link = scene
-        .add(LinkKind::PasswordReset(scene.owner), "first@example.org")
-        .await;
-    let tries = (0..16).map(|number| {
-        let (scene, salt) = (scene.clone(), format!("try-{number}"));
-        async move { scene.set(scene.owner, ProvedBy::Link(link.id), &salt).await }
-    });
-    let set = join_all(tries).await;
-    assert_eq!(set.iter().filter(|one| **one == PasswordSet::Set).count(), 1);
-    assert_eq!(scene.epoch(scene.owner).await, 1);
-}
-
-/// A link proves the address it was mailed to, once.
-pub async fn an_address_is_proved_once_by_its_own_link(scene: Scene) {
-    let link = scene
-        .add(LinkKind::EmailVerification(scene.owner), "another@example.org")
-        .await;
-    let now = Ambient::system().now();
-    assert!(scene.people.verify_email(link.id, now, &[]).await.unwrap());
-    assert!(!scene.people.verify_email(link.id, now, &[]).await.unwrap());
-    let unknown = Ambient::system().new_id();
-    assert!(!scene.people.verify_email(unknown, now, &[]).await.unwrap());
 }
 
 /// Somebody new is made, somebody known joins, and an invitation counts once.
@@ -221,13 +168,7 @@ pub async fn an_invitation_is_accepted_once(scene: Scene) {
 /// A change of role, and a removal, end the person's tokens; one from another role than the one there is changes nothing.
 pub async fn a_changed_member_loses_their_tokens(scene: Scene) {
     let user = scene.join("ada@example.org", TenantRole::Admin).await;
-    let change = async |from, to| {
-        let changed = scene
-            .people
-            .change_member(scene.tenant, user, from, to, order(), &[])
-            .await;
-        changed.unwrap()
-    };
+    let change = async |role, to| scene.change(Standing { user, role }, to, scene.by_owner()).await;
     assert_eq!(
         change(TenantRole::Member, Some(TenantRole::Viewer)).await,
         MemberChange::Absent
@@ -265,11 +206,13 @@ pub async fn a_tenant_keeps_an_owner(scene: Scene) {
         );
     }
     let changes = owners.iter().map(|user| {
-        scene
-            .people
-            .change_member(scene.tenant, *user, TenantRole::Owner, None, order(), &[])
+        let own = Standing {
+            user: *user,
+            role: TenantRole::Owner,
+        };
+        scene.change(own, None, own)
     });
-    let outcomes: Vec<_> = join_all(changes).await.into_iter().map(Result::unwrap).collect();
+    let outcomes: Vec<_> = join_all(changes).await;
     let last = outcomes.iter().filter(|one| **one == MemberChange::LastOwner);
     assert_eq!(last.count(), 1, "{outcomes:?}");
     let left = scene.people.list_members(scene.tenant, None, 10).await.unwrap();
@@ -287,6 +230,81 @@ pub async fn a_tenant_keeps_an_owner(scene: Scene) {
         Some(false),
         "nor is the last one's account closed"
     );
+}
+
+/// An owner whose account is closed keeps nobody from being the last.
+pub async fn a_closed_owner_does_not_count(scene: Scene) {
+    let other = scene.join("ada@example.org", TenantRole::Owner).await;
+    let close = async |user, state| {
+        let closed = scene.people.set_user_state(user, state, order(), &[]).await;
+        closed.unwrap()
+    };
+    assert_eq!(close(other, UserState::Disabled).await, Some(true));
+    let own = scene.by_owner();
+    assert_eq!(scene.change(own, None, own).await, MemberChange::LastOwner);
+    assert_eq!(close(other, UserState::Active).await, Some(true));
+    assert_eq!(scene.change(own, None, own).await, MemberChange::Changed);
+}
+
+/// Who lost the role in which they were found changes nobody.
+pub async fn who_was_lowered_changes_nobody(scene: Scene) {
+    let admin = scene.join("ada@example.org", TenantRole::Admin).await;
+    let viewer = scene.join("bob@example.org", TenantRole::Viewer).await;
+    let as_admin = Standing {
+        user: admin,
+        role: TenantRole::Admin,
+    };
+    let lowered = scene.change(as_admin, Some(TenantRole::Member), scene.by_owner());
+    assert_eq!(lowered.await, MemberChange::Changed);
+    let of = Standing {
+        user: viewer,
+        role: TenantRole::Viewer,
+    };
+    assert_eq!(scene.change(of, None, as_admin).await, MemberChange::NotAllowed);
+    assert_eq!(scene.epoch(viewer).await, 0);
+}
+
+/// What somebody sent who was lowered, removed or closed since is of no use.
+pub async fn an_invitation_ends_with_its_senders_power(scene: Scene) {
+    let ambient = Ambient::system();
+    for (number, fate) in ["lowered", "removed", "closed", "kept"].into_iter().enumerate() {
+        let user = scene
+            .join(&format!("admin-{number}@example.org"), TenantRole::Admin)
+            .await;
+        let kind = LinkKind::Invitation {
+            tenant: scene.tenant,
+            role: TenantRole::Admin,
+            invited_by: user,
+        };
+        let link = scene.add(kind, &format!("second-{number}@example.org")).await;
+        let of = Standing {
+            user,
+            role: TenantRole::Admin,
+        };
+        match fate {
+            "lowered" => drop(scene.change(of, Some(TenantRole::Member), scene.by_owner()).await),
+            "removed" => drop(scene.change(of, None, scene.by_owner()).await),
+            "closed" => {
+                let closed = scene
+                    .people
+                    .set_user_state(user, UserState::Disabled, order(), &[]);
+                assert_eq!(closed.await.unwrap(), Some(true));
+            }
+            _ => {}
+        }
+        let person = NewMember {
+            user: ambient.new_id(),
+            password: hash("new"),
+        };
+        let accepted = scene
+            .people
+            .accept_invitation(link.id, Some(&person), ambient.now(), &[]);
+        let expected = match fate {
+            "kept" => Accepted::Joined(person.user),
+            _ => Accepted::Gone,
+        };
+        assert_eq!(accepted.await.unwrap(), expected, "{fate}");
+    }
 }
 
 /// Closing an account and stopping a tenant raise their epochs; what is not there is not closed.
@@ -326,11 +344,6 @@ pub async fn a_closed_account_and_a_stopped_tenant_lose_their_tokens(scene: Scen
         .set_tenant_state(nowhere, TenantState::Suspended, order(), &[])
         .await;
     assert!(!unknown.unwrap());
-    let ended = scene
-        .people
-        .end_sessions_in(scene.tenant, user, order(), &[])
-        .await;
-    assert_eq!(ended.unwrap(), 0);
 }
 
 /// Turns the clauses into tests. `$fresh` is an async expression that yields a [`Scene`] and a guard that keeps it alive.
@@ -338,9 +351,9 @@ pub async fn a_closed_account_and_a_stopped_tenant_lose_their_tokens(scene: Scen
 macro_rules! people_store_contract {
     ($fresh:expr) => {
         $crate::people_store_contract!(@tests $fresh,
-            a_password_is_set_once_for_each_proof, of_many_with_one_link_one_sets_the_password,
-            an_address_is_proved_once_by_its_own_link, an_invitation_is_accepted_once,
-            a_changed_member_loses_their_tokens, a_tenant_keeps_an_owner,
+            an_invitation_is_accepted_once, an_invitation_ends_with_its_senders_power,
+            a_changed_member_loses_their_tokens, who_was_lowered_changes_nobody,
+            a_tenant_keeps_an_owner, a_closed_owner_does_not_count,
             a_closed_account_and_a_stopped_tenant_lose_their_tokens);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(

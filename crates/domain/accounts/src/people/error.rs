@@ -40,6 +40,24 @@ pub enum PasswordRefused {
     Fault(#[from] Fault),
 }
 
+impl From<PasswordCheck> for PasswordRefused {
+    fn from(refused: PasswordCheck) -> Self {
+        match refused {
+            PasswordCheck::Weak(weak) => Self::Weak(weak),
+            PasswordCheck::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<PasswordCheck> for InvitationRefused {
+    fn from(refused: PasswordCheck) -> Self {
+        match refused {
+            PasswordCheck::Weak(weak) => Self::Weak(weak),
+            PasswordCheck::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 impl From<HashRefused> for PasswordRefused {
     fn from(refused: HashRefused) -> Self {
         match refused {
@@ -50,6 +68,17 @@ impl From<HashRefused> for PasswordRefused {
             HashRefused::Fault(fault) => Self::Fault(fault),
         }
     }
+}
+
+/// Why a chosen password is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PasswordCheck {
+    /// It is weak.
+    #[error(transparent)]
+    Weak(#[from] WeakPassword),
+    /// The list of stolen passwords cannot be read.
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
 /// Why a link is of no use.
@@ -101,6 +130,12 @@ pub enum InvitationRefused {
     /// Too many invitations wait for this address.
     #[error("too many invitations wait for this address")]
     TooMany,
+    /// The tenant has sent too many.
+    #[error("too many invitations were sent")]
+    Limited {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// There is no such invitation in the caller's tenant.
     #[error("no such invitation")]
     Absent,

@@ -2,12 +2,11 @@
 
 use chancery_access::{Principal, Scope, TenantRole};
 use chancery_events::EventKind;
+use chancery_guards::GuardKey;
 use chancery_ids::TenantId;
 use secrecy::SecretString;
 
-use super::{
-    Accepted, InvitationRefused, Link, LinkId, LinkKind, LinkRefused, NewMember, PeopleService, policy,
-};
+use super::{Accepted, InvitationRefused, Link, LinkId, LinkKind, LinkRefused, NewMember, PeopleService};
 use crate::{EmailAddress, Familiarity};
 
 /// What came of accepting.
@@ -32,7 +31,7 @@ impl PeopleService {
         let own = caller.require_person()?;
         caller.require(Scope::MEMBERS_MANAGE)?;
         let caller_now = self.parts.members.find_member(caller.tenant, own).await?;
-        if caller_now.is_none_or(|caller| role > caller.role) {
+        if caller_now.is_none_or(|caller| !caller.role.may_invite(role)) {
             return Err(InvitationRefused::RoleAbove(role));
         }
         let email = EmailAddress::parse(email)?;
@@ -43,6 +42,11 @@ impl PeopleService {
         });
         if is_member {
             return Err(InvitationRefused::MemberAlready);
+        }
+        let of_tenant = GuardKey::of_tenant(caller.tenant, "mail-invitations", &[]);
+        let takes = vec![(of_tenant, self.settings.limits.per_tenant)];
+        if let Some(retry_after) = self.allowed(takes).await {
+            return Err(InvitationRefused::Limited { retry_after });
         }
         let kind = LinkKind::Invitation {
             tenant: caller.tenant,
@@ -101,7 +105,7 @@ impl PeopleService {
         let person = match password {
             None => None,
             Some(password) => {
-                policy::check(&password, &link.email)?;
+                self.check_password(&password, &link.email).await?;
                 Some(NewMember {
                     user: self.parts.ambient.new_id(),
                     password: self.parts.passwords.hash(password, Familiarity::Stranger).await?,

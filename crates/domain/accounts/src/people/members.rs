@@ -6,7 +6,7 @@ use chancery_events::EventKind;
 use chancery_ids::{TenantId, UserId};
 use chancery_tokens::RevocationOrder;
 
-use super::{MemberChange, MemberItem, MembersRefused, PeopleService};
+use super::{MemberChange, MemberItem, MembersRefused, PeopleService, PlaceChange, Standing};
 use crate::{TenantState, UserState};
 
 impl PeopleService {
@@ -56,18 +56,27 @@ impl PeopleService {
             .with("by", caller.subject.to_string())
             .with("from", member.role.as_str())
             .with("to", to.map(TenantRole::as_str));
-        let order = RevocationOrder::new(&self.parts.ambient);
-        let changed = self
-            .parts
-            .people
-            .change_member(caller.tenant, user, member.role, to, order, &[event])
-            .await?;
-        match changed {
+        let change = PlaceChange {
+            tenant: caller.tenant,
+            of: Standing {
+                user,
+                role: member.role,
+            },
+            to,
+            by: Standing {
+                user: own,
+                role: own_role,
+            },
+            order: RevocationOrder::new(&self.parts.ambient),
+            events: vec![event],
+        };
+        match self.parts.people.change_member(&change).await? {
             MemberChange::Changed => {
                 self.follow().await;
                 Ok(())
             }
             MemberChange::Absent => Err(MembersRefused::Absent),
+            MemberChange::NotAllowed => Err(MembersRefused::NotBelow),
             MemberChange::LastOwner => Err(MembersRefused::LastOwner),
         }
     }

@@ -17,7 +17,7 @@ pub use mail::{Mail, Mailer};
 pub use policy::WeakPassword;
 pub(crate) use policy::check;
 pub use ports::{
-    Accepted, LinkSystemStore, MemberChange, MemberItem, NewMember, PasswordChange, PasswordSet, PeopleStore,
-    ProvedBy,
+    Accepted, LinkSystemStore, MemberChange, MemberItem, NewMember, PasswordChange, PasswordSet,
+    PasswordStore, PeopleStore, PlaceChange, ProvedBy, ResetOrder, Standing, StolenPasswords,
 };
-pub use service::{PeopleLimits, PeopleParts, PeopleService, PeopleSettings};
+pub use service::{PeopleLimits, PeopleParts, PeopleService, PeopleSettings, WishPlace};

@@ -11,7 +11,8 @@ use chancery_tokens::RevocationOrder;
 use secrecy::SecretString;
 
 use super::{
-    LinkKind, LinkRefused, PasswordChange, PasswordRefused, PasswordSet, PeopleService, ProvedBy, policy,
+    LinkKind, LinkRefused, PasswordChange, PasswordRefused, PasswordSet, PeopleService, ProvedBy, ResetOrder,
+    Standing, WishPlace, service::MOST_LIVE,
 };
 use crate::{
     EmailAddress, Familiarity, HashPool, PasswordHash, UserState, Verdict, WeakPassword,
@@ -35,7 +36,7 @@ impl PeopleService {
         let may_try = self.parts.guard.may_try(email.as_str()).await;
         let stored = self
             .parts
-            .people
+            .stored_passwords
             .last_passwords(user, 1)
             .await?
             .into_iter()
@@ -54,9 +55,15 @@ impl PeopleService {
             .await
     }
 
-    /// Mails a link to whoever has the address. Nobody is told whether anybody does; call it after the answer was given.
+    /// Mails a link to whoever has the address. Nobody is told whether anybody does: call it behind the answer, with a place that
+    /// was taken before it.
     #[tracing::instrument(name = "accounts.forgot_password", skip_all)]
-    pub async fn forgot_password(&self, email: &str, from: Option<IpAddr>) -> Result<(), Fault> {
+    pub async fn forgot_password(
+        &self,
+        email: &str,
+        from: Option<IpAddr>,
+        _place: WishPlace,
+    ) -> Result<(), Fault> {
         let Ok(email) = EmailAddress::parse(email) else {
             return Ok(());
         };
@@ -110,20 +117,32 @@ impl PeopleService {
         caller.require(Scope::MEMBERS_MANAGE)?;
         let member = self.parts.members.find_member(caller.tenant, user).await?;
         let member = member.ok_or(PasswordRefused::Absent)?;
-        let caller_role = self.parts.members.find_member(caller.tenant, own).await?;
-        if caller_role.is_none_or(|caller| caller.role <= member.role) {
+        let caller_now = self.parts.members.find_member(caller.tenant, own).await?;
+        let own_role = caller_now.ok_or(PasswordRefused::NotBelow)?.role;
+        if own_role <= member.role {
             return Err(PasswordRefused::NotBelow);
         }
         let event = self
             .event(caller.tenant, EventKind::PasswordResetAsked, user.to_string())
             .with("by", caller.subject.to_string());
-        let order = RevocationOrder::new(&self.parts.ambient);
-        self.mail_link(LinkKind::PasswordReset(user), member.email, &[])
-            .await?;
-        self.parts
-            .people
-            .end_sessions_in(caller.tenant, user, order, &[event])
-            .await?;
+        let reset = ResetOrder {
+            tenant: caller.tenant,
+            of: Standing {
+                user,
+                role: member.role,
+            },
+            by: Standing {
+                user: own,
+                role: own_role,
+            },
+            link: self.new_link(LinkKind::PasswordReset(user), member.email),
+            most: MOST_LIVE,
+            order: RevocationOrder::new(&self.parts.ambient),
+            events: vec![event],
+        };
+        if !self.parts.stored_passwords.order_reset(&reset).await? {
+            return Err(PasswordRefused::NotBelow);
+        }
         self.follow().await;
         Ok(())
     }
@@ -151,7 +170,12 @@ impl PeopleService {
         };
         let event = self.event(TenantId::PLATFORM, EventKind::EmailVerified, user.to_string());
         let at = self.parts.ambient.now();
-        if self.parts.people.verify_email(link.id, at, &[event]).await? {
+        if self
+            .parts
+            .stored_passwords
+            .verify_email(link.id, at, &[event])
+            .await?
+        {
             Ok(())
         } else {
             Err(LinkRefused::Invalid)
@@ -166,10 +190,10 @@ impl PeopleService {
         by: ProvedBy,
         tenant: TenantId,
     ) -> Result<(), PasswordRefused> {
-        policy::check(&new, email)?;
+        self.check_password(&new, email).await?;
         let before = self
             .parts
-            .people
+            .stored_passwords
             .last_passwords(user, self.settings.history)
             .await?;
         if used_before(&self.parts.passwords, &new, before).await? {
@@ -183,7 +207,7 @@ impl PeopleService {
             order: RevocationOrder::new(&self.parts.ambient),
             events: vec![self.event(tenant, EventKind::PasswordChanged, user.to_string())],
         };
-        match self.parts.people.set_password(&change).await? {
+        match self.parts.stored_passwords.set_password(&change).await? {
             PasswordSet::Set => {
                 self.follow().await;
                 Ok(())

@@ -19,6 +19,9 @@ pub enum WeakPassword {
     /// A machine would guess it soon, knowing the address.
     #[error("this password is easy to guess: use several unrelated words, or a password manager")]
     Guessable,
+    /// On a list of passwords that were stolen somewhere.
+    #[error("this password is on a list of stolen passwords")]
+    Stolen,
     /// One of the person's last ones.
     #[error("this password was used before")]
     Reused,

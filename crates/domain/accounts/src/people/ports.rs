@@ -10,10 +10,10 @@ use chancery_tokens::RevocationOrder;
 use super::{Link, LinkId};
 use crate::{EmailAddress, PasswordHash, TenantState, UserState};
 
-/// People, their passwords and their places. Whatever takes power away raises the person's or the tenant's epoch in the same
-/// change, so that access tokens end within the revocation bound.
+/// Passwords and proved addresses. Another password raises the person's epoch in the same change, so that access tokens end within
+/// the revocation bound.
 #[async_trait]
-pub trait PeopleStore: Send + Sync {
+pub trait PasswordStore: Send + Sync {
     /// The current hash and those before it, newest first, at most `count` in all. Empty for an unknown person.
     async fn last_passwords(&self, user: UserId, count: u16) -> Result<Vec<PasswordHash>, Fault>;
 
@@ -24,10 +24,21 @@ pub trait PeopleStore: Send + Sync {
     /// compared.
     async fn set_password(&self, change: &PasswordChange) -> Result<PasswordSet, Fault>;
 
+    /// Stores the link that an administrator has mailed to a member, unless `most` of its kind are live for them, and ends the
+    /// member's sessions in the tenant with a revocation each. `false` when the two do not stand as they were found.
+    ///
+    /// MUST be one change. MUST change nothing when either has another role by now.
+    async fn order_reset(&self, reset: &ResetOrder) -> Result<bool, Fault>;
+
     /// Notes that the link's address is the person's, unless they have another one by now, and uses the link up. `false` when it
     /// was used before.
     async fn verify_email(&self, link: LinkId, at: Timestamp, events: &[Event]) -> Result<bool, Fault>;
+}
 
+/// People and their places. Whatever takes power away raises the person's or the tenant's epoch in the same change, so that access
+/// tokens end within the revocation bound.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
     /// Members of a tenant in the order of their ids, after `after`.
     ///
     /// MUST give nothing of another tenant.
@@ -38,33 +49,18 @@ pub trait PeopleStore: Send + Sync {
         limit: u16,
     ) -> Result<Vec<MemberItem>, Fault>;
 
-    /// Changes a member's role from `from` to `to`, or removes them where `to` is none, ends their sessions in this tenant when
-    /// they are removed, and raises their epoch.
+    /// Gives a member another role, or takes their place away, ends their sessions in this tenant when they are removed, and raises
+    /// their epoch.
     ///
-    /// MUST be one change. MUST leave a tenant an owner, however many callers.
-    async fn change_member(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        from: TenantRole,
-        to: Option<TenantRole>,
-        order: RevocationOrder,
-        events: &[Event],
-    ) -> Result<MemberChange, Fault>;
-
-    /// Ends a person's sessions in one tenant, with a revocation each. Gives how many.
-    async fn end_sessions_in(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        order: RevocationOrder,
-        events: &[Event],
-    ) -> Result<u64, Fault>;
+    /// MUST be one change. MUST leave a tenant an owner who may log in, however many callers. MUST change nothing when who orders
+    /// it has another role by now.
+    async fn change_member(&self, change: &PlaceChange) -> Result<MemberChange, Fault>;
 
     /// Makes whoever opens the link a member: the person of its address, or `person`, who is made, when nobody has it. Uses the
     /// link up.
     ///
-    /// MUST be one change. MUST let one of several callers have it.
+    /// MUST be one change. MUST let one of several callers have it. MUST refuse an invitation that its sender could not send any
+    /// more.
     async fn accept_invitation(
         &self,
         link: LinkId,
@@ -97,7 +93,8 @@ pub trait PeopleStore: Send + Sync {
 /// none. Cross-tenant on purpose (ARCHITECTURE.md lists it).
 #[async_trait]
 pub trait LinkSystemStore: Send + Sync {
-    /// Stores a link, to be mailed, with the events that announce it; unless `most` of its kind are live for the address.
+    /// Stores a link, to be mailed, with the events that announce it; unless `most` of its kind are live for the address (of
+    /// invitations: from the same tenant).
     ///
     /// MUST be one change.
     async fn add_link(&self, link: &Link, most: u16, events: &[Event]) -> Result<bool, Fault>;
@@ -137,6 +134,13 @@ pub trait LinkSystemStore: Send + Sync {
     async fn prune_links(&self, now: Timestamp) -> Result<u64, Fault>;
 }
 
+/// Passwords that were stolen somewhere and are tried first by whoever guesses.
+#[async_trait]
+pub trait StolenPasswords: Send + Sync {
+    /// Whether a password of this SHA-1 is among them: the digest that published lists are made of.
+    async fn contains(&self, sha1: [u8; 20]) -> Result<bool, Fault>;
+}
+
 /// Another password.
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
@@ -161,6 +165,51 @@ pub enum ProvedBy {
     Password(PasswordHash),
     /// They opened a mailed link.
     Link(LinkId),
+}
+
+/// Somebody in a role: a decision rests on it, so the change that follows finds them in it still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Who.
+    pub user: UserId,
+    /// As what.
+    pub role: TenantRole,
+}
+
+/// A link with which a member chooses another password, on somebody else's order.
+#[derive(Debug, Clone)]
+pub struct ResetOrder {
+    /// Where both are members.
+    pub tenant: TenantId,
+    /// Whose password.
+    pub of: Standing,
+    /// Who orders it.
+    pub by: Standing,
+    /// What is mailed.
+    pub link: Link,
+    /// How many links of its kind may be live.
+    pub most: u16,
+    /// Under which the sessions end.
+    pub order: RevocationOrder,
+    /// What is announced.
+    pub events: Vec<Event>,
+}
+
+/// Another role, or none.
+#[derive(Debug, Clone)]
+pub struct PlaceChange {
+    /// Where.
+    pub tenant: TenantId,
+    /// Whose place, as it was found.
+    pub of: Standing,
+    /// The new role; none removes them.
+    pub to: Option<TenantRole>,
+    /// Who orders it.
+    pub by: Standing,
+    /// Under which every token of before ends.
+    pub order: RevocationOrder,
+    /// What is announced.
+    pub events: Vec<Event>,
 }
 
 /// How a change of password ended.
@@ -196,6 +245,8 @@ pub enum MemberChange {
     Changed,
     /// There is no such member, or their role is another one by now.
     Absent,
+    /// Who orders it is not what they were found to be.
+    NotAllowed,
     /// The tenant would be without an owner.
     LastOwner,
 }
@@ -214,7 +265,7 @@ pub struct NewMember {
 pub enum Accepted {
     /// This person is a member now.
     Joined(UserId),
-    /// The invitation was used or taken back.
+    /// The invitation was used or taken back, or its sender lost the power to send it.
     Gone,
     /// Nobody has the address: a password has to be chosen.
     PersonNeeded,

@@ -2,14 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_ambient::{Ambient, cause_of};
+use chancery_ambient::{Ambient, Fault, cause_of};
 use chancery_events::{Event, EventKind};
 use chancery_guards::{GuardKey, Quota, Rate, Take};
 use chancery_ids::TenantId;
 use chancery_tokens::TokenService;
-use secrecy::SecretString;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Link, LinkKind, LinkRefused, LinkSecret, LinkSystemStore, Mailer, PeopleStore};
+use super::{
+    Link, LinkKind, LinkRefused, LinkSecret, LinkSystemStore, Mailer, PasswordStore, PeopleStore,
+    StolenPasswords, WeakPassword, error::PasswordCheck, policy,
+};
 use crate::{AccountSystemStore, EmailAddress, HashPool, LoginGuard, MemberStore};
 
 /// How often links are mailed, over every replica.
@@ -19,6 +24,8 @@ pub struct PeopleLimits {
     pub per_address: Rate,
     /// On the wish of one network (a /24, or a /64 of IPv6).
     pub per_network: Rate,
+    /// Invitations from one tenant.
+    pub per_tenant: Rate,
 }
 
 /// What a deployment decides.
@@ -46,12 +53,16 @@ pub struct PeopleParts {
     pub system: Arc<dyn AccountSystemStore>,
     /// People of one tenant.
     pub members: Arc<dyn MemberStore>,
-    /// Passwords and places.
+    /// Passwords and proved addresses.
+    pub stored_passwords: Arc<dyn PasswordStore>,
+    /// People and their places.
     pub people: Arc<dyn PeopleStore>,
     /// Mailed links.
     pub links: Arc<dyn LinkSystemStore>,
     /// Sends mail.
     pub mailer: Arc<dyn Mailer>,
+    /// Passwords that were stolen somewhere, where a deployment has a list.
+    pub stolen: Option<Arc<dyn StolenPasswords>>,
     /// Hashes.
     pub passwords: Arc<HashPool>,
     /// Counts tries at the current password.
@@ -68,16 +79,35 @@ pub struct PeopleParts {
 pub struct PeopleService {
     pub(super) parts: PeopleParts,
     pub(super) settings: PeopleSettings,
+    wishes: Arc<Semaphore>,
 }
 
+/// How many forgotten passwords are looked after at once, behind their answers.
+const MOST_WISHES: usize = 64;
+
+/// Room for one forgotten password.
+pub struct WishPlace(
+    #[expect(dead_code, reason = "held until the wish was looked after")] OwnedSemaphorePermit,
+);
+
 /// The most live links of one kind for an address: who asks again gets another one, and the first still works.
-const MOST_LIVE: u16 = 3;
+pub(super) const MOST_LIVE: u16 = 3;
 
 impl PeopleService {
     /// A service over one storage.
     #[must_use]
-    pub const fn new(parts: PeopleParts, settings: PeopleSettings) -> Self {
-        Self { parts, settings }
+    pub fn new(parts: PeopleParts, settings: PeopleSettings) -> Self {
+        Self {
+            parts,
+            settings,
+            wishes: Arc::new(Semaphore::new(MOST_WISHES)),
+        }
+    }
+
+    /// Room for one more wish of [`Self::forgot_password`]; `None` while too many are looked after.
+    #[must_use]
+    pub fn place_for_wish(&self) -> Option<WishPlace> {
+        self.wishes.clone().try_acquire_owned().ok().map(WishPlace)
     }
 
     /// Stores a link, to be mailed by a worker. `false` when enough of them are about.
@@ -86,22 +116,43 @@ impl PeopleService {
         kind: LinkKind,
         email: EmailAddress,
         events: &[Event],
-    ) -> Result<Option<Link>, chancery_ambient::Fault> {
+    ) -> Result<Option<Link>, Fault> {
+        let link = self.new_link(kind, email);
+        let stored = self.parts.links.add_link(&link, MOST_LIVE, events).await?;
+        Ok(stored.then_some(link))
+    }
+
+    pub(super) fn new_link(&self, kind: LinkKind, email: EmailAddress) -> Link {
         let life = match kind {
             LinkKind::PasswordReset(_) => self.settings.reset_life,
             LinkKind::EmailVerification(_) => self.settings.verification_life,
             LinkKind::Invitation { .. } => self.settings.invitation_life,
         };
         let now = self.parts.ambient.now();
-        let link = Link {
+        Link {
             id: self.parts.ambient.new_id(),
             kind,
             email,
             created_at: now,
             expires_at: now.plus(life),
-        };
-        let stored = self.parts.links.add_link(&link, MOST_LIVE, events).await?;
-        Ok(stored.then_some(link))
+        }
+    }
+
+    /// Refuses a chosen password that is easy to guess or known to have been stolen.
+    pub(super) async fn check_password(
+        &self,
+        password: &SecretString,
+        email: &EmailAddress,
+    ) -> Result<(), PasswordCheck> {
+        policy::check(password, email)?;
+        if let Some(stolen) = &self.parts.stolen {
+            let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.expose_secret().as_bytes());
+            let digest = digest.as_ref().try_into().map_err(Fault::corrupt)?;
+            if stolen.contains(digest).await? {
+                return Err(WeakPassword::Stolen.into());
+            }
+        }
+        Ok(())
     }
 
     /// The live link of a token.

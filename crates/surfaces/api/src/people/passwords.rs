@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::answer;
+use super::{answer, problem::busy};
 use crate::{
     body::{Body, Checked},
     caller::Caller,
@@ -178,10 +178,11 @@ pub(crate) async fn forgot_password(
     body: Body<ForgotBody>,
 ) -> Result<HttpResponse, Failure> {
     let (people, email) = (api.people.clone(), body.0);
+    let place = people.place_for_wish().ok_or_else(busy)?;
     // Behind the answer: how long it takes tells nobody who is known here.
     api.tasks.spawn(
         async move {
-            if let Err(fault) = people.forgot_password(&email, from.0).await {
+            if let Err(fault) = people.forgot_password(&email, from.0, place).await {
                 tracing::warn!("{fault}: a wish for another password is lost");
             }
         }

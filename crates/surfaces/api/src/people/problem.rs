@@ -74,6 +74,10 @@ impl From<InvitationRefused> for Failure {
                 "Too many invitations wait for this address.",
             )
             .retry_after(crate::problem::RETRY_SOON),
+            InvitationRefused::Limited { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many invitations were sent.")
+                    .retry_after(retry_after)
+            }
             InvitationRefused::Absent => no_invitation(),
             InvitationRefused::Link(refused) => refused.into(),
             InvitationRefused::PasswordNeeded => {
@@ -96,6 +100,7 @@ fn weak_password(weak: WeakPassword, member: &'static str) -> Failure {
         WeakPassword::Long => "too_long",
         WeakPassword::OneClass => "one_class",
         WeakPassword::Guessable => "guessable",
+        WeakPassword::Stolen => "stolen",
         WeakPassword::Reused => "reused",
     };
     Failure::coded(
@@ -104,6 +109,15 @@ fn weak_password(weak: WeakPassword, member: &'static str) -> Failure {
         weak.to_string(),
     )
     .with_details(json!([{"type": reason, "loc": ["body", member], "msg": weak.to_string()}]))
+}
+
+/// Too many wishes at once, whoever has them.
+pub(super) fn busy() -> Failure {
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too much is asked for at the moment.",
+    )
+    .retry_after(crate::problem::RETRY_SOON)
 }
 
 pub(super) fn no_member() -> Failure {
