@@ -118,6 +118,7 @@ async fn people_see_where_they_are_logged_in_and_end_one_session_or_all() {
         .iter()
         .find(|one| one["current"] == true);
     assert_eq!(current.unwrap()["id"], own);
+    assert_eq!(current.unwrap()["ip_address_masked"], "127.0.0.0");
 
     let path = format!(
         "/api/v1/auth/sessions/{}",

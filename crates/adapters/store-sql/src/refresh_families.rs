@@ -6,8 +6,8 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{SessionId, TenantId};
 use chancery_tokens::{
-    Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, Rotation, SealedToken, SessionStore,
-    TokenMac,
+    Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, Rotation, SealedToken, Seen,
+    SessionStore, TokenMac,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
@@ -90,6 +90,12 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
             refresh_families::signing_kid.eq(&rotation.signing_kid),
             refresh_families::rotated_at.eq(Stored(rotation.at)),
             refresh_families::expires_at.eq(Stored(rotation.expires_at)),
+            rotation.seen.as_ref().map(|seen| {
+                (
+                    refresh_families::seen_network.eq(&seen.network),
+                    refresh_families::seen_user_agent.eq(&seen.user_agent),
+                )
+            }),
         ));
         let rotated = write_one!(self.0, |conn| rotate.execute(conn).await)?;
         Ok(rotated == 1)
@@ -176,6 +182,8 @@ pub(crate) struct FamilyRow {
     ends_at: Stored<Timestamp>,
     ended_at: Option<Stored<Timestamp>>,
     end_reason: Option<String>,
+    seen_network: Option<String>,
+    seen_user_agent: Option<String>,
 }
 
 const UNBOUND: &str = "none";
@@ -210,6 +218,8 @@ impl TryFrom<&Family> for FamilyRow {
             ends_at: Stored(family.ends_at),
             ended_at: family.ended.map(|(at, _)| Stored(at)),
             end_reason: family.ended.map(|(_, reason)| name_of(reason).to_owned()),
+            seen_network: family.seen.network.clone(),
+            seen_user_agent: family.seen.user_agent.clone(),
         })
     }
 }
@@ -243,6 +253,10 @@ impl TryFrom<FamilyRow> for Family {
             rotated_at: row.rotated_at.0,
             expires_at: row.expires_at.0,
             ends_at: row.ends_at.0,
+            seen: Seen {
+                network: row.seen_network,
+                user_agent: row.seen_user_agent,
+            },
             ended: ended
                 .map(|(at, name)| end_reason(&name).map(|reason| (at.0, reason)))
                 .transpose()?,

@@ -147,6 +147,7 @@ impl Fixture {
             tenant,
             device: None,
             from: None,
+            user_agent: None,
         };
         self.service.log_in(request).await
     }

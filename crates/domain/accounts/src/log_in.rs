@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chancery_access::Subject;
 use chancery_ids::TenantId;
-use chancery_tokens::SessionGrant;
+use chancery_tokens::{Seen, SessionGrant};
 use secrecy::SecretString;
 
 use crate::{
@@ -25,6 +25,8 @@ pub struct LoginRequest<'a> {
     pub device: Option<String>,
     /// Where the request comes from, past trusted proxies.
     pub from: Option<IpAddr>,
+    /// What the client calls itself.
+    pub user_agent: Option<&'a str>,
 }
 
 /// `client_id` of sessions that began with a password (RFC 9068 section 2.2 demands one).
@@ -95,6 +97,7 @@ impl AccountService {
             client_id: PASSWORD_LOGIN.to_owned(),
             authority: member.authority(),
             device: request.device,
+            seen: Seen::new(request.from, request.user_agent),
         };
         let pair = self.tokens.begin_session(grant, Vec::new()).await?;
         Ok(member.logged_in(pair))

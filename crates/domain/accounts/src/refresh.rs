@@ -1,7 +1,7 @@
 //! Keeping a session going.
 
 use chancery_access::{Scopes, Subject};
-use chancery_tokens::{Authority, OpenRefresh, TokenPair};
+use chancery_tokens::{Authority, OpenRefresh, Seen, TokenPair};
 use secrecy::SecretString;
 
 use crate::{AccountService, RefreshRefused, TenantState, UserState};
@@ -17,6 +17,8 @@ pub struct RefreshRequest<'a> {
     pub scope: Option<Scopes>,
     /// The client that says it is the session's (RFC 6749 section 6).
     pub client_id: Option<&'a str>,
+    /// From where it is asked for, where that is known.
+    pub seen: Option<Seen>,
 }
 
 impl<'a> RefreshRequest<'a> {
@@ -28,6 +30,7 @@ impl<'a> RefreshRequest<'a> {
             device: None,
             scope: None,
             client_id: None,
+            seen: None,
         }
     }
 }
@@ -38,6 +41,7 @@ impl AccountService {
     #[tracing::instrument(name = "accounts.refresh", skip_all)]
     pub async fn refresh(&self, request: RefreshRequest<'_>) -> Result<TokenPair, RefreshRefused> {
         let open = self.tokens.open_refresh(request.token, request.device).await?;
+        let open = open.seen(request.seen);
         if request.client_id.is_some_and(|client| client != open.client_id()) {
             return Err(RefreshRefused::OtherClient);
         }

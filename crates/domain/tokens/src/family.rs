@@ -6,7 +6,7 @@ use chancery_access::{Principal, Scopes, Subject};
 use chancery_ambient::Timestamp;
 use chancery_ids::{SessionId, TenantId};
 
-use crate::EndReason;
+use crate::{EndReason, Seen};
 
 /// A login session and its refresh token, which rotates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Family {
     pub expires_at: Timestamp,
     /// When the family ends, however often it was refreshed.
     pub ends_at: Timestamp,
+    /// From where it was used last.
+    pub seen: Seen,
     /// When and why it was ended before its time.
     pub ended: Option<(Timestamp, EndReason)>,
 }
@@ -84,6 +86,8 @@ pub struct Rotation {
     pub at: Timestamp,
     /// When the new token expires.
     pub expires_at: Timestamp,
+    /// From where it was asked for; what was seen before stays, where that is not known.
+    pub seen: Option<Seen>,
 }
 
 /// What a refresh must show besides the token: the strongest that the family was born with.

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Rotation, TokenPair, TokenService,
-    service::hash_device,
+    Authority, Binding, EndReason, EndRefused, Family, RefreshRefused, Rotation, Seen, TokenPair,
+    TokenService, service::hash_device,
 };
 
 /// A refresh token that was found good. Whoever holds it looks up what its subject may do now, and hands both to
@@ -21,9 +21,16 @@ pub struct OpenRefresh {
     standing: Standing,
     presented: SecretString,
     device: Option<String>,
+    seen: Option<Seen>,
 }
 
 impl OpenRefresh {
+    /// Notes from where the refresh is asked for.
+    #[must_use]
+    pub fn seen(self, seen: Option<Seen>) -> Self {
+        Self { seen, ..self }
+    }
+
     /// The tenant of its session.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
@@ -114,6 +121,7 @@ impl TokenService {
             standing,
             presented: presented.clone(),
             device: device.map(ToOwned::to_owned),
+            seen: None,
         })
     }
 
@@ -151,6 +159,7 @@ impl TokenService {
             signing_kid: next.kid.clone(),
             at: now,
             expires_at: next.expires_at,
+            seen: open.seen,
         };
         if self.families.rotate(family.sid, &rotation).await? {
             family.generation = generation;

@@ -144,6 +144,7 @@ impl TokenService {
             rotated_at: now,
             expires_at: now,
             ends_at: now.plus(self.settings.session_max),
+            seen: grant.seen,
             ended: None,
         };
         let first = self.first_token(&mut family, now)?;

@@ -7,7 +7,7 @@ use chancery_ambient::Fault;
 use chancery_ids::{SessionId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Binding, EndReason, Family, SealedToken, TokenMac, TokenService, service::hash_device};
+use crate::{Binding, EndReason, Family, SealedToken, Seen, TokenMac, TokenService, service::hash_device};
 
 /// What a service account shall be able to do.
 #[derive(Debug, Clone)]
@@ -47,6 +47,7 @@ impl TokenService {
             rotated_at: now,
             expires_at: now,
             ends_at: now.plus(grant.life),
+            seen: Seen::default(),
             ended: None,
         };
         let token = self.first_token(&mut family, now)?;

@@ -5,6 +5,8 @@ use chancery_ambient::Timestamp;
 use chancery_ids::{SessionId, TenantId};
 use secrecy::SecretString;
 
+use crate::Seen;
+
 /// What the caller may do according to live rows, now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
@@ -33,6 +35,8 @@ pub struct SessionGrant {
     pub authority: Authority,
     /// A name of the device that the client chose; a refresh has to show it again. At most 255 bytes.
     pub device: Option<String>,
+    /// From where.
+    pub seen: Seen,
 }
 
 /// An access token and the refresh token that follows it.

@@ -125,6 +125,7 @@ async fn refresh(oauth: &Data<OAuth>, shown: Shown, form: &Form) -> Result<Token
             device: device.as_deref(),
             scope,
             client_id: client_id.as_deref(),
+            seen: None,
         };
         oauth.accounts.refresh(request).await
     });

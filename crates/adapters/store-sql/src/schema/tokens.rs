@@ -25,6 +25,8 @@ diesel::table! {
         ends_at -> Instant,
         ended_at -> Nullable<Instant>,
         end_reason -> Nullable<Text>,
+        seen_network -> Nullable<Text>,
+        seen_user_agent -> Nullable<Text>,
     }
 }
 

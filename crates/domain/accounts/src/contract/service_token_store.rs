@@ -11,8 +11,8 @@ use chancery_access::Subject;
 use chancery_ambient::Ambient;
 use chancery_ids::TenantId;
 use chancery_tokens::{
-    Binding, Family, RefreshFamilySystemStore, RevocationOrder, RevocationSystemStore, SealedToken, TokenMac,
-    TokenMarks, Whose,
+    Binding, Family, RefreshFamilySystemStore, RevocationOrder, RevocationSystemStore, SealedToken, Seen,
+    TokenMac, TokenMarks, Whose,
 };
 
 use crate::{
@@ -72,6 +72,7 @@ fn issue(tenant: TenantId, scopes: &str) -> ServiceIssue {
         rotated_at: now,
         expires_at: now.plus(Duration::from_hours(1)),
         ends_at: now.plus(Duration::from_hours(1)),
+        seen: Seen::default(),
         ended: None,
     };
     ServiceIssue {

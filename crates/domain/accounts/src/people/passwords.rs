@@ -7,17 +7,14 @@ use chancery_ambient::Fault;
 use chancery_events::EventKind;
 use chancery_guards::GuardKey;
 use chancery_ids::{TenantId, UserId};
-use chancery_tokens::RevocationOrder;
+use chancery_tokens::{RevocationOrder, network_of};
 use secrecy::SecretString;
 
 use super::{
     LinkKind, LinkRefused, PasswordChange, PasswordRefused, PasswordSet, PeopleService, ProvedBy, ResetOrder,
     Standing, WishPlace, service::MOST_LIVE,
 };
-use crate::{
-    EmailAddress, Familiarity, HashPool, PasswordHash, UserState, Verdict, WeakPassword,
-    login_guard::network_of,
-};
+use crate::{EmailAddress, Familiarity, HashPool, PasswordHash, UserState, Verdict, WeakPassword};
 
 impl PeopleService {
     /// Sets the caller's password to another one. Every session of theirs ends, this one too.

@@ -82,6 +82,7 @@ async fn a_session_that_began_on_a_device_is_refreshed_from_that_device_alone() 
         tenant: None,
         device: Some("phone".to_owned()),
         from: None,
+        user_agent: None,
     };
     let token = f.service.log_in(request).await.unwrap().pair.refresh_token;
     for device in [None, Some("laptop")] {

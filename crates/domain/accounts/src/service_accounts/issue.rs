@@ -7,7 +7,7 @@ use chancery_ambient::cause_of;
 use chancery_events::{Event, EventKind};
 use chancery_guards::{GuardKey, Take};
 use chancery_ids::TenantId;
-use chancery_tokens::{Family, RevocationOrder, ServiceGrant};
+use chancery_tokens::{Family, RevocationOrder, ServiceGrant, network_of};
 use ring::digest::{SHA256, digest};
 use secrecy::SecretString;
 
@@ -15,7 +15,7 @@ use super::{
     IssueRefused, NonceMark, RuleBroken, ServiceAccount, ServiceAccountService, ServiceIssue, ServiceIssued,
     payload::{self, Payload},
 };
-use crate::{TenantState, login_guard::network_of};
+use crate::TenantState;
 
 /// What is asked for. Nobody has vouched for it.
 #[derive(Debug, Clone)]

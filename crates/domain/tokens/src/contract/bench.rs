@@ -18,7 +18,7 @@ use chancery_jose::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    Authority, Family, Peppers, RefreshFamilySystemStore, RefreshRefused, SessionGrant, TokenPair,
+    Authority, Family, Peppers, RefreshFamilySystemStore, RefreshRefused, Seen, SessionGrant, TokenPair,
     TokenRefused, TokenService, TokenSettings, Verified,
     contract::{MemoryFamilies, MemoryOutbox},
 };
@@ -118,6 +118,7 @@ impl Bench {
             client_id: "password".to_owned(),
             authority: Self::authority(),
             device: device.map(ToOwned::to_owned),
+            seen: Seen::default(),
         };
         self.tokens.begin_session(grant, Vec::new()).await.unwrap()
     }

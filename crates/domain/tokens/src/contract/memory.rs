@@ -145,6 +145,9 @@ impl RefreshFamilySystemStore for MemoryFamilies {
         family.signing_kid.clone_from(&rotation.signing_kid);
         family.rotated_at = rotation.at;
         family.expires_at = rotation.expires_at;
+        if let Some(seen) = &rotation.seen {
+            family.seen = seen.clone();
+        }
         Ok(true)
     }
 

@@ -14,7 +14,7 @@ use chancery_ids::TenantId;
 
 use crate::{
     Binding, EndReason, Family, RefreshFamilySystemStore, Revocation, RevocationOrder, Revoked, Rotation,
-    SealedToken, TokenMac,
+    SealedToken, Seen, TokenMac,
 };
 
 type Store = Arc<dyn RefreshFamilySystemStore>;
@@ -38,6 +38,7 @@ pub(super) fn family(tenant: TenantId) -> Family {
         rotated_at: now,
         expires_at: now.plus(Duration::from_hours(1)),
         ends_at: now.plus(Duration::from_hours(2)),
+        seen: Seen::new(Some([203, 0, 113, 7].into()), Some("curl/8")),
         ended: None,
     }
 }
@@ -57,6 +58,7 @@ fn rotation(from: u8, to: u8, at: Timestamp) -> Rotation {
         signing_kid: format!("kid-{to}"),
         at,
         expires_at: at.plus(Duration::from_hours(1)),
+        seen: None,
     }
 }
 
@@ -111,6 +113,13 @@ pub async fn a_rotation_keeps_the_token_it_replaced(store: Store, tenant: Tenant
         ..family
     };
     assert_eq!(rotated, expected);
+    let seen = Seen::new(Some([198, 51, 100, 9].into()), None);
+    let rotation = Rotation {
+        seen: Some(seen.clone()),
+        ..rotation(2, 3, at)
+    };
+    assert!(store.rotate(expected.sid, &rotation).await.unwrap());
+    assert_eq!(store.find(expected.sid).await.unwrap().unwrap().seen, seen);
 }
 
 /// A rotation from a token that is not current does nothing.

@@ -8,7 +8,7 @@ mod wire;
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web::Data};
 use chancery_accounts::{LoggedIn, LoginRequest, RefreshRequest};
-use chancery_tokens::TokenPair;
+use chancery_tokens::{Seen, TokenPair};
 
 use crate::{
     body::Body,
@@ -50,7 +50,8 @@ pub(crate) async fn log_in(
             password: login.password,
             tenant: login.tenant,
             device: login.device,
-            from: from.0,
+            from: from.address,
+            user_agent: from.user_agent.as_deref(),
         };
         api.accounts.log_in(request).await
     });
@@ -68,11 +69,16 @@ pub(crate) async fn log_in(
     responses(Private, (status = 200, description = "The next pair", body = TokenAnswer), WithBody),
 )]
 #[post("/auth/refresh")]
-pub(crate) async fn refresh(api: Data<Api>, refresh: Body<RefreshBody>) -> Result<HttpResponse, Failure> {
+pub(crate) async fn refresh(
+    api: Data<Api>,
+    from: CameFrom,
+    refresh: Body<RefreshBody>,
+) -> Result<HttpResponse, Failure> {
     let refresh = refresh.0;
     let refreshed = run(&api, |api| async move {
         let request = RefreshRequest {
             device: refresh.device.as_deref(),
+            seen: Some(Seen::new(from.address, from.user_agent.as_deref())),
             ..RefreshRequest::of(&refresh.token)
         };
         api.accounts.refresh(request).await

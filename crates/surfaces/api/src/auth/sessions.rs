@@ -36,20 +36,21 @@ pub(super) struct SessionItem {
     /// When it was ended before its time.
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
-    /// Always null: addresses are not kept.
+    /// The network it was used from last: the address with its last byte, or its last eight, set to zero.
     ip_address_masked: Option<String>,
     /// Tells the session's device from others, when it named itself at login.
     fingerprint: Option<String>,
     client: SessionClient,
-    /// Always null: addresses are not kept.
+    /// Always null: addresses are not looked up.
     location: Option<String>,
     /// Whether it is the session of this call.
     current: bool,
 }
 
-/// What the session's client said of itself: nothing of it is kept, so all members are null.
-#[derive(Serialize, ToSchema, Default)]
+/// What the session's client said of itself.
+#[derive(Serialize, ToSchema)]
 pub(super) struct SessionClient {
+    /// Always null, like `browser` and `device`: nothing is concluded from `user_agent`.
     platform: Option<String>,
     browser: Option<String>,
     device: Option<String>,
@@ -80,12 +81,17 @@ impl SessionItem {
             created_at: family.created_at,
             last_seen_at: family.rotated_at,
             revoked_at: family.ended.map(|(at, _)| at),
-            ip_address_masked: None,
+            ip_address_masked: family.seen.network.clone(),
             fingerprint: match &family.binding {
                 Binding::None => None,
                 Binding::Device(digest) => short_hex(digest),
             },
-            client: SessionClient::default(),
+            client: SessionClient {
+                platform: None,
+                browser: None,
+                device: None,
+                user_agent: family.seen.user_agent.clone(),
+            },
             location: None,
             current: current == Some(family.sid),
         }

@@ -182,7 +182,7 @@ pub(crate) async fn forgot_password(
     // Behind the answer: how long it takes tells nobody who is known here.
     api.tasks.spawn(
         async move {
-            if let Err(fault) = people.forgot_password(&email, from.0, place).await {
+            if let Err(fault) = people.forgot_password(&email, from.address, place).await {
                 tracing::warn!("{fault}: a wish for another password is lost");
             }
         }

@@ -59,7 +59,7 @@ pub(crate) async fn issue_signed(
             request: wanted,
             payload: &credential.payload,
             signature: &credential.signature,
-            from: from.0,
+            from: from.address,
         };
         api.service_accounts.issue_signed(signed).await
     });

@@ -1,0 +1,2 @@
+ALTER TABLE refresh_families DROP COLUMN seen_user_agent;
+ALTER TABLE refresh_families DROP COLUMN seen_network;
