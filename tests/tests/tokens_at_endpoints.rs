@@ -56,6 +56,7 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("POST /oauth/token", Takes::Grant),
         ("POST /oauth/introspect", Takes::Judged),
         ("POST /oauth/revoke", Takes::Ended),
+        ("GET /oauth/userinfo", read),
         ("GET /oauth/register", read),
         ("POST /oauth/register", Takes::Access(Sends::Client)),
         ("GET /oauth/register/{client_id}", read),

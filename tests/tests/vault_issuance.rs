@@ -16,6 +16,10 @@ use system_tests::{SendForm, Server, Settings, TestRedis, client};
 const ACCOUNT: &str = "billing-worker";
 const KEY: &str = "auth-service";
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the OpenBao under test is named by whoever runs these tests"
+)]
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask interop openbao`"))
 }

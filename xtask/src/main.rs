@@ -9,6 +9,7 @@
     reason = "it runs outside the server, where there is no Clock and no configuration to be given"
 )]
 
+mod bench;
 mod binary;
 mod ci;
 mod deny;
@@ -47,6 +48,9 @@ enum Command {
     Test(test::Arguments),
     /// Let outside programs judge the real binary
     Interop(interop::Arguments),
+    /// Measure the real binary beside what bounds it
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Write docs/openapi.json from the server, or compare the two
     Openapi(openapi::Arguments),
     /// Create migrations, or run those of the server
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Test(arguments) => test::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Migrate(command) => migrate::run(&command),
         Command::Keys(rest) => migrate::keys(&rest),

@@ -1,7 +1,7 @@
 //! Private Postgres and Redis instances, on free ports, in a temporary folder, stopped when dropped.
 
 pub(crate) mod openbao;
-mod postgres;
+pub(crate) mod postgres;
 mod redis;
 
 use std::env;
@@ -22,6 +22,7 @@ const REDIS_VARIABLE: &str = "TEST_REDIS_URL";
 /// The running services. Whatever was started stops when this is dropped, on success, failure and Ctrl-C.
 pub(crate) struct Services {
     postgres_url: String,
+    postgres_id: Option<u32>,
     redis_url: String,
     // Dropped in this order: the folder is theirs.
     _daemons: Vec<Daemon>,
@@ -41,9 +42,13 @@ impl Services {
             .permissions(Permissions::from_mode(0o755))
             .tempdir()?;
         let mut daemons = Vec::new();
-        let postgres_url = match named_postgres {
-            Some(url) => url,
-            None => keep(&mut daemons, postgres::start(&folder.path().join("postgres"))?),
+        let mut postgres_id = None;
+        let postgres_url = if let Some(url) = named_postgres {
+            url
+        } else {
+            let started = postgres::start(&folder.path().join("postgres"))?;
+            postgres_id = Some(started.daemon.id());
+            keep(&mut daemons, started)
         };
         let redis_url = match named_redis {
             Some(url) => url,
@@ -52,6 +57,7 @@ impl Services {
         println!("postgres: {postgres_url}\nredis: {redis_url}");
         Ok(Self {
             postgres_url,
+            postgres_id,
             redis_url,
             _daemons: daemons,
             _folder: folder,
@@ -61,6 +67,11 @@ impl Services {
     /// Where Postgres is.
     pub(crate) fn postgres_url(&self) -> &str {
         &self.postgres_url
+    }
+
+    /// The process of Postgres, when it is ours.
+    pub(crate) fn postgres_id(&self) -> Option<u32> {
+        self.postgres_id
     }
 
     /// Where Redis is.

@@ -27,6 +27,15 @@ pub(crate) fn cache() -> Outcome<PathBuf> {
     Ok(base.join("chancery"))
 }
 
+/// The folder that cargo builds into.
+pub(crate) fn target() -> Outcome<PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .no_deps()
+        .current_dir(root()?)
+        .exec()?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
 /// `cargo`, the one that started us, in the top folder.
 pub(crate) fn cargo() -> Outcome<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

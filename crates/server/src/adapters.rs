@@ -281,6 +281,7 @@ fn token_settings(config: &Config) -> Result<TokenSettings, Failure> {
         session_max: auth.session_max,
         grace: auth.grace,
         peppers: Peppers::parse(&auth.refresh_pepper)?,
+        warm_tokens: auth.warm_tokens,
     })
 }
 

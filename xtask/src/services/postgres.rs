@@ -14,14 +14,16 @@ use crate::process::{self, Daemon};
 const TRIES: usize = 3;
 
 /// What a Postgres installation has to offer.
-pub(super) struct Programs {
+pub(crate) struct Programs {
+    /// Where they are, and `psql` and `pgbench` beside them.
+    pub(crate) folder: PathBuf,
     initdb: PathBuf,
     postgres: PathBuf,
     pg_isready: PathBuf,
 }
 
 /// The newest installation under Debian's folder, else the one on `PATH`.
-pub(super) fn programs() -> Option<Programs> {
+pub(crate) fn programs() -> Option<Programs> {
     let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -34,6 +36,7 @@ pub(super) fn programs() -> Option<Programs> {
     folders.into_iter().find_map(|folder| {
         let program = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
         Some(Programs {
+            folder: folder.clone(),
             initdb: program("initdb")?,
             postgres: program("postgres")?,
             pg_isready: program("pg_isready")?,

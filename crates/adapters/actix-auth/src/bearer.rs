@@ -21,18 +21,18 @@ use crate::{BearerRefused, Cause, Verdict, VerifyBearer};
 
 /// The caller of a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer(Principal);
+pub struct Bearer(Arc<Principal>);
 
 impl Bearer {
     /// Who is calling.
     #[must_use]
-    pub const fn principal(&self) -> &Principal {
+    pub fn principal(&self) -> &Principal {
         &self.0
     }
 
     /// Who is calling, to keep.
     #[must_use]
-    pub fn into_principal(self) -> Principal {
+    pub fn into_principal(self) -> Arc<Principal> {
         self.0
     }
 }
@@ -128,7 +128,7 @@ mod tests {
             match token {
                 "asked and gone" => slow(Err(Unverified::Unavailable)),
                 "asked and revoked" => slow(Err(Unverified::Invalid { reason: "revoked" })),
-                "good" => Ok(Verdict::Known(Principal {
+                "good" => Ok(Verdict::Known(Arc::new(Principal {
                     tenant: ambient.new_id(),
                     subject: Subject::ServiceAccount("billing-worker".to_owned()),
                     role: None,
@@ -137,7 +137,7 @@ mod tests {
                     token: ambient.new_id(),
                     actors: Vec::new(),
                     proof: Proof::Full,
-                })),
+                }))),
                 "busy" => Err(Unverified::Unavailable),
                 _ => Err(Unverified::Invalid { reason: "malformed" }),
             }

@@ -1,5 +1,7 @@
 //! What the extractor asks of a verifier.
 
+use std::sync::Arc;
+
 use chancery_access::Principal;
 use futures::future::BoxFuture;
 
@@ -14,10 +16,10 @@ pub trait VerifyBearer: Send + Sync {
 /// What a verifier says about a token that is genuine.
 pub enum Verdict {
     /// Who it speaks for: from memory, as it should be.
-    Known(Principal),
+    Known(Arc<Principal>),
     /// Somebody else has to be asked, for instance because the revocations held here are too old. The wait MUST be short
     /// and bounded, and what is polled here MUST do no I/O itself: a worker may drop it at any time.
-    Asking(BoxFuture<'static, Result<Principal, Unverified>>),
+    Asking(BoxFuture<'static, Result<Arc<Principal>, Unverified>>),
 }
 
 /// Why a token proves nothing.

@@ -99,9 +99,9 @@ pub enum RefreshRefused {
     Fault(#[from] Fault),
 }
 
-/// Why a caller was told nothing about themselves.
+/// Why a caller was shown no profile.
 #[derive(Debug, thiserror::Error)]
-pub enum MeRefused {
+pub enum ProfileRefused {
     /// The caller is no person.
     #[error(transparent)]
     Denied(#[from] Denied),

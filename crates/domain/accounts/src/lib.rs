@@ -26,7 +26,7 @@ mod watch;
 mod workers;
 
 pub use email::{EmailAddress, EmailError};
-pub use error::{FirstOwnerRefused, LoginRefused, MeRefused, RefreshRefused};
+pub use error::{FirstOwnerRefused, LoginRefused, ProfileRefused, RefreshRefused};
 pub use first_owner::{FirstOwnerMade, FirstOwnerRequest};
 pub use hash_pool::{Familiarity, HashPool, HashRefused};
 pub use log_in::LoginRequest;
@@ -44,7 +44,7 @@ pub use pepper::PasswordPeppers;
 pub use ports::{AccountSystemStore, MemberStore};
 pub use refresh::RefreshRequest;
 pub use scheme::Verdict;
-pub use service::{AccountService, LoggedIn, Me};
+pub use service::{AccountService, LoggedIn};
 pub use service_accounts::{
     CatalogueError, DEFAULT_VAULT_KEY, IssueLimits, IssueRefused, IssueRequest, IssuedServiceToken,
     NonceMark, PayloadRefused, PayloadSignatures, RuleBroken, ServiceAccount, ServiceAccountCatalogue,

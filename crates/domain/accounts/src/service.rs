@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use chancery_access::{Principal, Scopes, Subject};
+use chancery_access::{Principal, Subject};
 use chancery_ambient::Ambient;
 use chancery_ids::{TenantId, UserId};
 use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
 use secrecy::SecretString;
 
 use crate::{
-    AccountSystemStore, AccountWatch, HashPool, LoginGuard, MeRefused, Member, MemberStore,
+    AccountSystemStore, AccountWatch, HashPool, LoginGuard, Member, MemberStore, ProfileRefused,
     ServiceAccountService, watch::Unwatched,
 };
 
@@ -36,15 +36,6 @@ pub struct LoggedIn {
     pub tenant: TenantId,
     /// Whether their address was proved.
     pub email_verified: bool,
-}
-
-/// A caller, as they stand now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Me {
-    /// The person and their place in the tenant.
-    pub member: Member,
-    /// What the token of this call allows, which may be less than the role does.
-    pub scopes: Scopes,
 }
 
 impl AccountService {
@@ -85,15 +76,12 @@ impl AccountService {
         self.tokens.end_session(presented, caller).await
     }
 
-    /// The caller, as they stand now.
-    #[tracing::instrument(name = "accounts.me", skip_all, fields(tenant = %caller.tenant))]
-    pub async fn me(&self, caller: &Principal) -> Result<Me, MeRefused> {
+    /// The caller's own row, as it stands now.
+    #[tracing::instrument(name = "accounts.profile", skip_all, fields(tenant = %caller.tenant))]
+    pub async fn profile(&self, caller: &Principal) -> Result<Member, ProfileRefused> {
         let user = caller.require_person()?;
         let member = self.members.find_member(caller.tenant, user).await?;
-        Ok(Me {
-            member: member.ok_or(MeRefused::Gone)?,
-            scopes: caller.scopes.clone(),
-        })
+        member.ok_or(ProfileRefused::Gone)
     }
 }
 
@@ -128,7 +116,7 @@ mod tests {
     use chancery_access::{Denied, Subject, TenantRole};
 
     use crate::{
-        MeRefused,
+        ProfileRefused,
         fixture::{Fixture, PASSWORD},
     };
 
@@ -138,11 +126,10 @@ mod tests {
         let (tenant, user) = f.member("Ada@example.org").await;
         let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
         f.change_membership(user, |membership| membership.role = TenantRole::Viewer);
-        let me = f.service.me(&f.caller(&logged_in).await).await.unwrap();
-        assert_eq!((me.member.tenant, me.member.user), (tenant, user));
-        assert_eq!(me.member.email.as_str(), "Ada@example.org");
-        assert_eq!(me.member.role, TenantRole::Viewer);
-        assert_eq!(me.scopes, TenantRole::Member.scopes());
+        let me = f.service.profile(&f.caller(&logged_in).await).await.unwrap();
+        assert_eq!((me.tenant, me.user), (tenant, user));
+        assert_eq!(me.email.as_str(), "Ada@example.org");
+        assert_eq!(me.role, TenantRole::Viewer);
     }
 
     #[tokio::test]
@@ -152,10 +139,13 @@ mod tests {
         let logged_in = f.log_in("ada@example.org", PASSWORD).await.unwrap();
         let mut caller = f.caller(&logged_in).await;
         f.store.state().memberships.clear();
-        assert!(matches!(f.service.me(&caller).await, Err(MeRefused::Gone)));
+        assert!(matches!(
+            f.service.profile(&caller).await,
+            Err(ProfileRefused::Gone)
+        ));
         caller.subject = Subject::ServiceAccount("worker".to_owned());
-        let refused = f.service.me(&caller).await;
-        assert!(matches!(refused, Err(MeRefused::Denied(Denied::NotAPerson))));
+        let refused = f.service.profile(&caller).await;
+        assert!(matches!(refused, Err(ProfileRefused::Denied(Denied::NotAPerson))));
     }
 
     #[tokio::test]

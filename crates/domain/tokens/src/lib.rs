@@ -20,6 +20,7 @@ mod service_token;
 mod session;
 mod sessions;
 mod verify;
+mod warm;
 mod watch;
 
 pub use access_grant::{AccessGrant, IssuedAccess};

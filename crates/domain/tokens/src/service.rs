@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::{
     Authority, Binding, Family, Peppers, RefreshFamilySystemStore, RevocationFeed, RevocationSystemStore,
-    SealedToken, SessionGrant, SessionStore, TokenMac, TokenPair, TokenWatch, TokensError, watch::Unwatched,
+    SealedToken, SessionGrant, SessionStore, TokenMac, TokenPair, TokenWatch, TokensError, warm::WarmTokens,
+    watch::Unwatched,
 };
 
 /// How long tokens live and whom they name.
@@ -34,6 +35,8 @@ pub struct TokenSettings {
     pub grace: Duration,
     /// What refresh tokens are checked and sealed with.
     pub peppers: Peppers,
+    /// How many verified access tokens are remembered, so that their signature is checked once; 0 for none.
+    pub warm_tokens: usize,
 }
 
 /// Issues, refreshes and verifies tokens.
@@ -49,6 +52,7 @@ pub struct TokenService {
     /// For tokens that are shown to this server as what they are, not as proof of who calls: also those that name no other
     /// audience than the issuer.
     pub(crate) own_verifier: Verifier,
+    pub(crate) warm: WarmTokens,
     pub(crate) watch: Arc<dyn TokenWatch>,
     pub(crate) ambient: Ambient,
 }
@@ -81,6 +85,7 @@ impl TokenService {
         let accepted = settings.audiences.iter().chain([&settings.issuer]);
         let own_verifier = Verifier::new(settings.issuer.clone(), accepted);
         let revocations = Arc::new(RevocationFeed::new(revocation_store.clone(), ambient.clone()));
+        let warm = WarmTokens::with_room_for(settings.warm_tokens);
         Self {
             families,
             sessions,
@@ -91,6 +96,7 @@ impl TokenService {
             settings,
             verifier,
             own_verifier,
+            warm,
             watch: Arc::new(Unwatched),
             ambient,
         }

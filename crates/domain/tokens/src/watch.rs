@@ -17,6 +17,11 @@ pub trait TokenWatch: Send + Sync {
         let _ = (verdict, took);
     }
 
+    /// A genuine access token was looked up among those whose signature had been checked before: found, or not.
+    fn warm(&self, found: bool) {
+        let _ = found;
+    }
+
     /// Somebody wanted to refresh: `issued`, or the stable reason of the refusal.
     fn refreshed(&self, verdict: &'static str) {
         let _ = verdict;

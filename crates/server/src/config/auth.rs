@@ -29,6 +29,8 @@ pub(crate) struct Auth {
     pub session_max: Duration,
     /// `AUTH_REFRESH_GRACE_SECONDS`.
     pub grace: Duration,
+    /// `AUTH_VERIFIED_TOKEN_CACHE_SIZE`: how many access tokens are remembered whose signature was checked; 0 for none.
+    pub warm_tokens: usize,
     /// `AUTH_JWKS_MAX_AGE_SECONDS`.
     pub jwks_max_age: Duration,
     /// `AUTH_ROTATION_OVERLAP_MINUTES`: for how long a key may be staged before it signs.
@@ -85,6 +87,12 @@ impl Auth {
             refresh_life: minutes(source.number("AUTH_REFRESH_TOKEN_TTL_MINUTES", 43_200, 1..=43_200)),
             session_max: minutes(24 * 60 * source.number("AUTH_SESSION_MAX_DAYS", 90, 1..=365)),
             grace: Duration::from_secs(source.number("AUTH_REFRESH_GRACE_SECONDS", 10, 0..=60)),
+            warm_tokens: usize::try_from(source.number(
+                "AUTH_VERIFIED_TOKEN_CACHE_SIZE",
+                10_000,
+                0..=10_000_000,
+            ))
+            .unwrap_or(usize::MAX),
             jwks_max_age: Duration::from_secs(source.number(
                 "AUTH_JWKS_MAX_AGE_SECONDS",
                 jwks_cache,

@@ -43,6 +43,7 @@ pub(super) struct AuthMetrics {
     signing_time: Histogram,
     verifications: Family<Use, Counter>,
     verification_time: Histogram,
+    warm: Family<Outcome, Counter>,
     refreshes: Family<Outcome, Counter>,
     revocations: Family<Kind, Counter>,
     logins: Family<Outcome, Counter>,
@@ -58,6 +59,7 @@ impl AuthMetrics {
             signing_time: Histogram::new(FAST),
             verifications: Family::default(),
             verification_time: Histogram::new(FAST),
+            warm: Family::default(),
             refreshes: Family::default(),
             revocations: Family::default(),
             logins: Family::default(),
@@ -80,6 +82,11 @@ impl AuthMetrics {
             "jwt_verification_duration_seconds",
             "How long a verdict takes",
             metrics.verification_time.clone(),
+        );
+        registry.register(
+            "verified_token_cache_lookups",
+            "Genuine access tokens looked up among those checked before: hit or miss",
+            metrics.warm.clone(),
         );
         registry.register(
             "auth_refresh_issued",
@@ -136,6 +143,11 @@ impl TokenWatch for Metrics {
         };
         self.auth.verifications.get_or_create(&labels).inc();
         self.auth.verification_time.observe(took.as_secs_f64());
+    }
+
+    fn warm(&self, found: bool) {
+        let result = if found { "hit" } else { "miss" };
+        self.auth.warm.get_or_create(&Outcome { result }).inc();
     }
 
     fn refreshed(&self, verdict: &'static str) {

@@ -1,5 +1,7 @@
 //! `/agents`: the hosted agents.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpResponse, get,
     web::{Data, Path},
@@ -145,7 +147,11 @@ pub(crate) async fn show_agent_status(
 }
 
 /// When the caller's conversations with `agent` last changed, newest first. A caller who may not read conversations has none.
-async fn changes_with(api: &Data<Api>, caller: Principal, agent: String) -> Result<Vec<Timestamp>, Failure> {
+async fn changes_with(
+    api: &Data<Api>,
+    caller: Arc<Principal>,
+    agent: String,
+) -> Result<Vec<Timestamp>, Failure> {
     let filter = ListFilter { agent: Some(agent) };
     let listed = run(api, |api| async move {
         match api

@@ -19,7 +19,7 @@ use futures::{
 use crate::problem::Failure;
 
 /// The caller of a handler, with this surface's error body for those who are not known.
-pub(crate) struct Caller(pub(crate) Principal);
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
 
 impl FromRequest for Caller {
     type Error = Failure;
@@ -57,13 +57,13 @@ impl VerifyBearer for OwnTokens {
             .map_err(|refused| refusal(&refused))?
         {
             Verified::Good(principal) => Ok(Verdict::Known(principal)),
-            Verified::Unconfirmed(unconfirmed) => Ok(Verdict::Asking(self.ask(*unconfirmed))),
+            Verified::Unconfirmed(unconfirmed) => Ok(Verdict::Asking(self.ask(unconfirmed))),
         }
     }
 }
 
 impl OwnTokens {
-    fn ask(&self, unconfirmed: Unconfirmed) -> BoxFuture<'static, Result<Principal, Unverified>> {
+    fn ask(&self, unconfirmed: Unconfirmed) -> BoxFuture<'static, Result<Arc<Principal>, Unverified>> {
         let (tokens, tasks, clock) = (self.tokens.clone(), self.tasks.clone(), self.clock.clone());
         async move {
             let asking = run_on(&*tasks, async move { tokens.confirm(unconfirmed).await });

@@ -11,7 +11,7 @@ use actix_web::{
     },
 };
 use chancery_access::Denied;
-use chancery_accounts::RefreshRefused;
+use chancery_accounts::{ProfileRefused, RefreshRefused};
 use chancery_ambient::{Fault, cause_of};
 use chancery_registry::{AppsRefused, ClientRefused, GrantRefused};
 use chancery_tokens::{ExchangeRefused, HolderRefused, TokenRefused};
@@ -224,6 +224,20 @@ impl From<RefreshRefused> for OAuthError {
                 "invalid_grant",
                 "The refresh token is invalid, expired, revoked, or was issued to another client.",
             ),
+        }
+    }
+}
+
+impl From<ProfileRefused> for OAuthError {
+    fn from(refused: ProfileRefused) -> Self {
+        match refused {
+            ProfileRefused::Denied(denied) => denied.into(),
+            ProfileRefused::Gone => Self::new(
+                StatusCode::FORBIDDEN,
+                "insufficient_scope",
+                "The person is no member of the tenant any more.",
+            ),
+            ProfileRefused::Fault(fault) => fault.into(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod register;
 mod routes;
 mod state;
 mod token;
+mod userinfo;
 
 pub use routes::{configure, describe};
 pub use state::{OAuth, Published};

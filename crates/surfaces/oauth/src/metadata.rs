@@ -20,6 +20,8 @@ pub(crate) struct Metadata {
     introspection_endpoint: String,
     /// Where tokens are given back.
     revocation_endpoint: String,
+    /// Where it is told what the person of a token is called.
+    userinfo_endpoint: String,
     /// Where the people who run a tenant register its clients.
     registration_endpoint: String,
     /// What a token may allow.
@@ -64,6 +66,7 @@ impl Metadata {
             token_endpoint: Published::token_endpoint(base),
             introspection_endpoint: format!("{base}/oauth/introspect"),
             revocation_endpoint: format!("{base}/oauth/revoke"),
+            userinfo_endpoint: format!("{base}/oauth/userinfo"),
             registration_endpoint: format!("{base}/oauth/register"),
             scopes_supported: TenantRole::Owner
                 .scopes()

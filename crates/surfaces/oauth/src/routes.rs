@@ -3,7 +3,7 @@
 use actix_web::web::{Data, JsonConfig};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{OAuth, error::OAuthError, introspect, jwks, metadata, register, token};
+use crate::{OAuth, error::OAuthError, introspect, jwks, metadata, register, token, userinfo};
 
 /// The largest JSON body, in bytes: a key set of a client.
 const JSON_LIMIT: usize = 64 * 1024;
@@ -32,6 +32,7 @@ pub fn describe(routes: &mut ServiceConfig) {
         .service(token::issue_token)
         .service(introspect::introspect)
         .service(introspect::revoke)
+        .service(userinfo::user_info)
         .service(register::register)
         .service(register::list)
         .service(register::show)

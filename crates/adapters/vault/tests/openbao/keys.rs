@@ -16,6 +16,7 @@ fn promoted(served: &KeySet) -> KeySet {
     let lives = KeyLives {
         jwks_max_age: Duration::from_secs(1),
         longest_life: Duration::from_secs(1),
+        rotation_overlap: Duration::from_hours(24 * 365),
     };
     let later = Timestamp::EPOCH.plus(Duration::from_mins(1));
     served.promote(fresh_key(), &lives, later).unwrap()

@@ -27,6 +27,8 @@ use crate::{
 pub struct Bench {
     /// The service under test.
     pub tokens: Arc<TokenService>,
+    /// What it signs with.
+    pub keys: Arc<KeyService>,
     /// Its store.
     pub families: Arc<dyn RefreshFamilySystemStore>,
     /// Events that announce no stored change.
@@ -77,19 +79,22 @@ impl Bench {
             session_max: Duration::from_hours(24 * 90),
             grace: GRACE,
             peppers: Peppers::parse(&"1:pepper-of-the-bench".to_owned().into()).unwrap(),
+            warm_tokens: 1000,
         };
+        let keys = Arc::new(keys);
         let revocations = Arc::new(MemoryFamilies::default());
         let tokens = TokenService::new(
             families.clone(),
             Arc::new(MemoryFamilies::default()),
             revocations.clone(),
             outbox.clone(),
-            Arc::new(keys),
+            keys.clone(),
             settings,
             ambient,
         );
         Self {
             tokens: Arc::new(tokens),
+            keys,
             families,
             outbox,
             revocations,
@@ -136,10 +141,11 @@ impl Bench {
     /// The caller behind an access token, as far as a set of revocations tells that has just been read.
     pub async fn verify(&self, token: &SecretString) -> Result<Principal, TokenRefused> {
         self.tokens.revocations().read().await.unwrap();
-        match self.tokens.verify_access(token.expose_secret())? {
-            Verified::Good(principal) => Ok(principal),
-            Verified::Unconfirmed(unconfirmed) => self.tokens.confirm(*unconfirmed).await,
-        }
+        let principal = match self.tokens.verify_access(token.expose_secret())? {
+            Verified::Good(principal) => principal,
+            Verified::Unconfirmed(unconfirmed) => self.tokens.confirm(unconfirmed).await?,
+        };
+        Ok(Arc::unwrap_or_clone(principal))
     }
 
     /// The session's row.

@@ -1,58 +1,49 @@
 //! The caller as the caller reads it.
 
 use actix_web::http::header::{self, HeaderMap};
-use chancery_accounts::Me;
-use chancery_ids::SessionId;
+use chancery_access::Principal;
 use chancery_jose::jws::Unverified;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// Who is calling, as they stand now, and what the token of this call says.
+/// Who is calling: what the token of this call says, which holds as long as the token does.
 #[derive(Serialize, ToSchema)]
-pub(super) struct MeAnswer {
-    #[schema(format = Uuid)]
+pub(super) struct MeAnswer<'c> {
+    /// A person's id, or a machine's `sub`.
     user_id: String,
     /// The claims of the access token.
-    #[schema(value_type = Object)]
-    token_payload: Value,
-    email: String,
-    email_verified: bool,
+    #[schema(value_type = Option<Object>)]
+    token_payload: Option<Box<RawValue>>,
     #[schema(format = Uuid)]
     tenant_id: String,
-    /// The role that the person has now.
-    role: &'static str,
-    /// What the token allows, which may be less than the role does.
-    scopes: Vec<String>,
+    /// The person's role. A machine has none.
+    role: Option<&'static str>,
+    /// What the token allows.
+    scopes: Vec<&'c str>,
     #[schema(format = Uuid)]
     session_id: Option<String>,
 }
 
-impl MeAnswer {
-    pub(super) fn new(me: Me, session: Option<SessionId>, token_payload: Value) -> Self {
+impl<'c> MeAnswer<'c> {
+    pub(super) fn new(caller: &'c Principal, headers: &HeaderMap) -> Self {
         Self {
-            user_id: me.member.user.to_string(),
-            token_payload,
-            email: me.member.email.to_string(),
-            email_verified: me.member.email_verified,
-            tenant_id: me.member.tenant.to_string(),
-            role: me.member.role.as_str(),
-            scopes: me.scopes.iter().map(ToString::to_string).collect(),
-            session_id: session.map(|session| session.to_string()),
+            user_id: caller
+                .subject
+                .person()
+                .map_or_else(|| caller.subject.to_string(), |user| user.to_string()),
+            token_payload: claims_of(headers),
+            tenant_id: caller.tenant.to_string(),
+            role: caller.role.map(chancery_access::TenantRole::as_str),
+            scopes: caller.scopes.iter().map(chancery_access::Scope::as_str).collect(),
+            session_id: caller.session.map(|session| session.to_string()),
         }
     }
 }
 
 /// The claims of the token that these headers carry. It has been verified when a handler runs; here it is only read.
-pub(super) fn claims_of(headers: &HeaderMap) -> Value {
-    let credentials = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let token = credentials
-        .and_then(|credentials| credentials.rsplit_once(' '))
-        .map(|(_, token)| token);
-    let message = token.and_then(|token| Unverified::parse(token).ok());
-    message
-        .and_then(|message| serde_json::from_slice(message.unverified_payload()).ok())
-        .unwrap_or_default()
+fn claims_of(headers: &HeaderMap) -> Option<Box<RawValue>> {
+    let credentials = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, token) = credentials.rsplit_once(' ')?;
+    serde_json::from_slice(Unverified::parse(token).ok()?.unverified_payload()).ok()
 }

@@ -4,7 +4,7 @@ use actix_web::http::{
     StatusCode,
     header::{self, HeaderValue},
 };
-use chancery_accounts::{HashPool, LoginRefused, MeRefused, RefreshRefused};
+use chancery_accounts::{HashPool, LoginRefused, RefreshRefused};
 use chancery_tokens::{EndRefused, TokensError};
 use serde_json::json;
 
@@ -87,16 +87,6 @@ impl From<EndRefused> for Failure {
                 "The refresh token belongs to somebody else.",
             ),
             EndRefused::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<MeRefused> for Failure {
-    fn from(refused: MeRefused) -> Self {
-        match refused {
-            MeRefused::Denied(denied) => denied.into(),
-            MeRefused::Gone => unauthorized("Unauthorized", "The access token is not valid."),
-            MeRefused::Fault(fault) => fault.into(),
         }
     }
 }

@@ -1,0 +1,83 @@
+//! A token whose signature is remembered is judged again each time.
+
+use std::{sync::Arc, time::Duration};
+
+use chancery_ambient::{Ambient, SystemEntropy};
+use chancery_token_verify::{LEEWAY, Refusal};
+use chancery_tokens::{
+    RevocationOrder, RevocationSystemStore, Revoked, TokenRefused,
+    contract::{Bench, MemoryFamilies},
+};
+use secrecy::{ExposeSecret, SecretString};
+
+async fn bench() -> Bench {
+    Bench::over(Arc::new(MemoryFamilies::default()), Ambient::system().new_id()).await
+}
+
+#[tokio::test]
+async fn it_is_refused_when_its_time_is_over() {
+    let bench = bench().await;
+    let token = bench.log_in(None).await.access_token;
+    let caller = bench.verify(&token).await.unwrap();
+    assert_eq!(bench.verify(&token).await.unwrap(), caller);
+    bench.clock.advance(Duration::from_mins(15) + LEEWAY);
+    let refused = bench.verify(&token).await;
+    assert!(matches!(refused, Err(TokenRefused::Invalid(Refusal::Expired))));
+}
+
+#[tokio::test]
+async fn it_is_refused_when_it_is_revoked_by_whatever_mark() {
+    for kind in 0..5 {
+        let bench = bench().await;
+        let pair = bench.log_in(None).await;
+        let caller = bench.verify(&pair.access_token).await.unwrap();
+        let target = match kind {
+            0 => Revoked::Token(caller.token),
+            1 => Revoked::Session(caller.session.unwrap()),
+            2 => Revoked::Subject(caller.subject.clone(), 1),
+            3 => Revoked::Key(pair.kid),
+            _ => Revoked::Tenant(caller.tenant, 1),
+        };
+        let clock = bench.clock.clone();
+        let order = RevocationOrder::new(&Ambient {
+            clock,
+            entropy: Arc::new(SystemEntropy),
+        });
+        bench
+            .revocations
+            .revoke(&[order.of(target.clone())], &[])
+            .await
+            .unwrap();
+        let refused = bench.verify(&pair.access_token).await;
+        assert!(
+            matches!(refused, Err(TokenRefused::Revoked)),
+            "{target:?}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn it_is_refused_when_its_key_is_gone() {
+    let bench = bench().await;
+    let pair = bench.log_in(None).await;
+    bench.verify(&pair.access_token).await.unwrap();
+    bench.keys.compromise(&pair.kid).await.unwrap();
+    let refused = bench.verify(&pair.access_token).await;
+    assert!(matches!(refused, Err(TokenRefused::Invalid(Refusal::UnknownKey))));
+}
+
+#[tokio::test]
+async fn another_signature_under_the_same_claims_is_looked_at() {
+    let bench = bench().await;
+    let pair = bench.log_in(None).await;
+    let other = bench.log_in(None).await;
+    bench.verify(&pair.access_token).await.unwrap();
+    let (claims, _) = pair.access_token.expose_secret().rsplit_once('.').unwrap();
+    let (_, signature) = other.access_token.expose_secret().rsplit_once('.').unwrap();
+    let mixed = SecretString::from(format!("{claims}.{signature}"));
+    let refused = bench.verify(&mixed).await;
+    assert!(
+        matches!(refused, Err(TokenRefused::Invalid(Refusal::BadSignature))),
+        "{refused:?}"
+    );
+}

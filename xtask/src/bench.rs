@@ -1,0 +1,63 @@
+//! `cargo xtask bench`: how much of what the machine could do the server does. Ratios from one run count, figures of two runs do not.
+
+mod auth;
+mod client;
+mod cpu;
+mod nginx;
+mod pgbench;
+mod server;
+mod table;
+
+use std::path::PathBuf;
+
+use crate::{Outcome, process, workspace};
+
+/// What is measured.
+#[derive(clap::Subcommand)]
+pub(crate) enum Bench {
+    /// Tokens: issue, refresh, verify, introspect, key set
+    Auth(auth::Arguments),
+}
+
+pub(crate) fn run(bench: &Bench) -> Outcome {
+    match bench {
+        Bench::Auth(arguments) => auth::run(arguments),
+    }
+}
+
+/// The programs under test, built for speed and with little patience.
+struct Programs {
+    server: PathBuf,
+    library_calls: PathBuf,
+}
+
+impl Programs {
+    fn build() -> Outcome<Self> {
+        println!("building with the profile `perf`");
+        process::run(workspace::cargo()?.args([
+            "build",
+            "--quiet",
+            "--profile",
+            "perf",
+            "--package",
+            "chancery-server",
+        ]))?;
+        process::run(
+            workspace::cargo()?
+                .args([
+                    "build",
+                    "--quiet",
+                    "--profile",
+                    "perf",
+                    "--package",
+                    "chancery-token-verify",
+                ])
+                .args(["--example", "library_calls"]),
+        )?;
+        let folder = workspace::target()?.join("perf");
+        Ok(Self {
+            server: folder.join("chancery"),
+            library_calls: folder.join("examples").join("library_calls"),
+        })
+    }
+}
