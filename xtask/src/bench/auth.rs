@@ -60,42 +60,43 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         time: Duration::from_secs(arguments.seconds),
         figures: HashMap::new(),
     };
+    // Each kind's clients go on where they ended in the round before.
+    let mut works: Vec<_> = WORKS.map(|work| (work, scene.sides(work))).into();
     for round in 1..=arguments.rounds {
-        let mut works = WORKS;
-        if round % 2 == 0 {
-            works.reverse();
-        }
-        for work in works {
+        for (work, sides) in &mut works {
             match work {
                 Work::Library => measured.library(Command::new(&programs.library_calls))?,
                 Work::Nginx => {
-                    let rate = measured.rate(nginx.address, nginx.daemon.id(), &mut scene.sides(work))?;
-                    measured.note(work.name(), rate);
+                    load(nginx.address, sides, measured.time / 6)?;
+                    let (done, spent) = measured.load(nginx.address, nginx.daemon.id(), sides)?;
+                    measured.note(work.name(), rate(done, spent));
                 }
                 Work::Pgbench => {
                     let before = cpu::used_by(postgres_id)?;
                     let done = pgbench.run(arguments.connections, measured.time)?;
                     measured.note(
-                        "pgbench",
+                        work.name(),
                         rate(done, cpu::used_by(postgres_id)?.saturating_sub(before)),
                     );
                 }
-                Work::Refresh => {
-                    let mut sides = scene.sides(work);
+                Work::Issue
+                | Work::Cold
+                | Work::Warm
+                | Work::Introspect
+                | Work::JwksDocument
+                | Work::Refresh => {
+                    load(server.address, sides, measured.time / 6)?;
                     let before = cpu::used_by(postgres_id)?;
-                    let (done, own) = measured.load(server.address, server.daemon.id(), &mut sides)?;
-                    measured.note(
-                        "refresh, of Postgres",
-                        rate(done, cpu::used_by(postgres_id)?.saturating_sub(before)),
-                    );
-                    measured.note(work.name(), rate(done, own));
-                }
-                Work::Issue | Work::Cold | Work::Warm | Work::Introspect | Work::JwksDocument => {
-                    let rate = measured.rate(server.address, server.daemon.id(), &mut scene.sides(work))?;
-                    measured.note(work.name(), rate);
+                    let (done, spent) = measured.load(server.address, server.daemon.id(), sides)?;
+                    measured.note(work.name(), rate(done, spent));
+                    if *work == Work::Refresh {
+                        let of_postgres = cpu::used_by(postgres_id)?.saturating_sub(before);
+                        measured.note("refresh, of Postgres", rate(done, of_postgres));
+                    }
                 }
             }
         }
+        works.reverse();
         println!("round {round} of {}", arguments.rounds);
     }
     measured.print();
@@ -155,13 +156,7 @@ impl Measured {
         self.figures.entry(name.to_owned()).or_default().push(figure);
     }
 
-    fn rate(&self, address: SocketAddr, pid: u32, sides: &mut [Box<dyn Side>]) -> Outcome<f64> {
-        let (done, spent) = self.load(address, pid, sides)?;
-        Ok(rate(done, spent))
-    }
-
     fn load(&self, address: SocketAddr, pid: u32, sides: &mut [Box<dyn Side>]) -> Outcome<(u64, Duration)> {
-        load(address, sides, self.time / 6)?;
         let before = cpu::used_by(pid)?;
         let done = load(address, sides, self.time)?;
         Ok((done, cpu::used_by(pid)?.saturating_sub(before)))

@@ -13,16 +13,16 @@ const STATEMENTS: &str = r"
 SELECT sid, tenant_id, subject, client_id, scopes, binding, binding_digest, generation, current_pepper_id, current_mac,
   previous_pepper_id, previous_mac, sealed, signing_kid, created_at, rotated_at, expires_at, ends_at, ended_at, end_reason,
   seen_network, seen_user_agent
-  FROM refresh_families WHERE sid = lpad(to_hex(:client_id), 32, '0')::uuid LIMIT 1;
+  FROM refresh_families WHERE sid = lpad(to_hex(CAST(:client_id AS int)), 32, '0')::uuid LIMIT 1;
 SELECT users.email, users.email_verified_at, users.state, users.token_epoch, memberships.role, tenants.state, tenants.token_epoch
   FROM memberships INNER JOIN tenants ON tenants.id = memberships.tenant_id INNER JOIN users ON users.id = memberships.user_id
-  WHERE memberships.tenant_id = :'tenant' AND memberships.user_id = :'user' LIMIT 1;
+  WHERE memberships.tenant_id = :tenant AND memberships.user_id = :user LIMIT 1;
 UPDATE refresh_families SET generation = generation + 1, previous_pepper_id = '1',
-  previous_mac = decode(lpad(to_hex(:generation - 1), 64, '0'), 'hex'), current_pepper_id = '1',
-  current_mac = decode(lpad(to_hex(:generation), 64, '0'), 'hex'), sealed = sealed, signing_kid = signing_kid,
+  previous_mac = decode(lpad(to_hex(CAST(:generation AS int) - 1), 64, '0'), 'hex'), current_pepper_id = '1',
+  current_mac = decode(lpad(to_hex(CAST(:generation AS int)), 64, '0'), 'hex'), sealed = sealed, signing_kid = signing_kid,
   rotated_at = now(), expires_at = now() + interval '30 days', seen_network = '127.0.0.0', seen_user_agent = 'pgbench'
-  WHERE sid = lpad(to_hex(:client_id), 32, '0')::uuid AND current_pepper_id = '1'
-  AND current_mac = decode(lpad(to_hex(:generation - 1), 64, '0'), 'hex') AND ended_at IS NULL;
+  WHERE sid = lpad(to_hex(CAST(:client_id AS int)), 32, '0')::uuid AND current_pepper_id = '1'
+  AND current_mac = decode(lpad(to_hex(CAST(:generation AS int) - 1), 64, '0'), 'hex') AND ended_at IS NULL;
 ";
 
 /// Gives each client a family of its own, as the first one's copy; the next run's clients begin where these begin.

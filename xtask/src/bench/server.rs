@@ -87,7 +87,7 @@ impl Server {
 /// A request for a page.
 pub(super) fn get(path: &str, token: Option<&str>) -> Vec<u8> {
     let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
-    format!("GET {path} HTTP/1.1\r\nhost: chancery\r\n{authorization}\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{authorization}\r\n").into_bytes()
 }
 
 /// A request with a JSON body.
@@ -104,7 +104,7 @@ fn post(path: &str, kind: &str, token: Option<&str>, body: &str) -> Vec<u8> {
     let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: chancery\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{authorization}\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{authorization}\r\n{body}"
     )
     .into_bytes()
 }

@@ -1,6 +1,6 @@
 //! Who a client is.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chancery_guards::{Claim, GuardKey, Mark};
 use chancery_ids::AppId;
@@ -33,11 +33,17 @@ pub enum ClientCredentials {
 impl AppService {
     /// The client behind the credentials. An assertion is accepted once.
     #[tracing::instrument(name = "registry.authenticate", skip_all)]
-    pub async fn authenticate(&self, shown: &ClientCredentials) -> Result<StandingApp, ClientRefused> {
+    pub async fn authenticate(&self, shown: &ClientCredentials) -> Result<Arc<StandingApp>, ClientRefused> {
         let standing = match shown {
-            ClientCredentials::Secret { client_id, secret } => self.by_secret(client_id, secret).await?,
+            ClientCredentials::Secret { client_id, secret } => {
+                let standing = Arc::new(self.by_secret(client_id, secret).await?);
+                if standing.tenant_active {
+                    self.known.remember(&standing, self.ambient.clock.monotonic());
+                }
+                standing
+            }
             ClientCredentials::Assertion { client_id, assertion } => {
-                self.by_assertion(client_id.as_deref(), assertion).await?
+                Arc::new(self.by_assertion(client_id.as_deref(), assertion).await?)
             }
         };
         if standing.tenant_active {

@@ -4,7 +4,7 @@ use chancery_access::{Scopes, Subject};
 use chancery_tokens::{AccessGrant, ActingClient, Active, ExchangeRefused, ExchangeRequest, IssuedAccess};
 use secrecy::SecretString;
 
-use crate::{AppService, ClientCredentials, GrantRefused, StandingApp};
+use crate::{AppService, GrantRefused, StandingApp};
 
 /// An exchange as a client asks for it.
 #[derive(Debug)]
@@ -24,14 +24,13 @@ pub type Told = Option<Active>;
 
 impl AppService {
     /// A token for the client itself (RFC 6749 section 4.4). Without a scope it allows all that the app may.
-    #[tracing::instrument(name = "registry.client_credentials", skip_all)]
-    pub async fn client_credentials(
+    /// No I/O.
+    pub fn client_credentials(
         &self,
-        shown: &ClientCredentials,
+        client: &StandingApp,
         scope: Option<Scopes>,
         audiences: Vec<String>,
     ) -> Result<IssuedAccess, GrantRefused> {
-        let client = self.authenticate(shown).await?;
         if !self.tokens.issues_for(&audiences) {
             return Err(GrantRefused::UnknownAudience);
         }
@@ -68,14 +67,13 @@ impl AppService {
     #[tracing::instrument(name = "registry.exchange", skip_all)]
     pub async fn exchange(
         &self,
-        shown: &ClientCredentials,
+        client: &StandingApp,
         wanted: ClientExchange<'_>,
     ) -> Result<IssuedAccess, GrantRefused> {
-        let client = self.authenticate(shown).await?;
         let request = ExchangeRequest {
             subject_token: wanted.subject_token,
             actor_token: wanted.actor_token,
-            client: acting(&client),
+            client: acting(client),
             scope: wanted.scope,
             audiences: wanted.audiences,
         };
@@ -89,23 +87,19 @@ impl AppService {
 
     /// What a token is worth at this moment (RFC 7662). Tokens of other tenants are worth nothing.
     #[tracing::instrument(name = "registry.introspect", skip_all)]
-    pub async fn introspect(
-        &self,
-        shown: &ClientCredentials,
-        token: &SecretString,
-    ) -> Result<Told, GrantRefused> {
-        let client = self.authenticate(shown).await?;
+    pub async fn introspect(&self, client: &StandingApp, token: &SecretString) -> Result<Told, GrantRefused> {
         Ok(self.tokens.introspect(token, client.app.tenant).await?)
+    }
+
+    /// The same where memory alone can tell; `None` when the store has to be asked.
+    #[must_use]
+    pub fn introspect_in_memory(&self, client: &StandingApp, token: &SecretString) -> Option<Told> {
+        self.tokens.introspect_in_memory(token, client.app.tenant)
     }
 
     /// Ends a token that the client was issued (RFC 7009). `false` when there was nothing to end.
     #[tracing::instrument(name = "registry.revoke", skip_all)]
-    pub async fn revoke(
-        &self,
-        shown: &ClientCredentials,
-        token: &SecretString,
-    ) -> Result<bool, GrantRefused> {
-        let client = self.authenticate(shown).await?;
+    pub async fn revoke(&self, client: &StandingApp, token: &SecretString) -> Result<bool, GrantRefused> {
         let client_id = client.app.id.to_string();
         Ok(self.tokens.revoke_presented(token, &client_id).await?)
     }

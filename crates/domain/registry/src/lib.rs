@@ -7,6 +7,7 @@ mod authenticate;
 pub mod contract;
 mod error;
 mod grants;
+mod known;
 mod ports;
 mod register;
 mod secret;

@@ -109,6 +109,7 @@ impl AppService {
         if !replaced {
             return Err(AppsRefused::Absent);
         }
+        self.known.forget(id);
         Ok(Registered {
             app: App { credential, ..app },
             secret,
@@ -122,6 +123,7 @@ impl AppService {
         let event = self.app_event(caller, EventKind::AppRemoved, id);
         let order = RevocationOrder::new(&self.ambient);
         if self.apps.remove_app(caller.tenant, id, order, &[event]).await? {
+            self.known.forget(id);
             Ok(())
         } else {
             Err(AppsRefused::Absent)

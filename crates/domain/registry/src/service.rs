@@ -6,7 +6,7 @@ use chancery_ambient::Ambient;
 use chancery_guards::ReplayGuard;
 use chancery_tokens::TokenService;
 
-use crate::{AppStore, AppSystemStore};
+use crate::{AppStore, AppSystemStore, known::KnownApps};
 
 /// What a deployment decides.
 #[derive(Debug, Clone)]
@@ -37,6 +37,7 @@ pub struct AppService {
     pub(crate) assertions: Arc<dyn ReplayGuard>,
     pub(crate) ambient: Ambient,
     pub(crate) settings: AppServiceSettings,
+    pub(crate) known: KnownApps,
 }
 
 impl AppService {
@@ -50,6 +51,7 @@ impl AppService {
             assertions: parts.assertions,
             ambient: parts.ambient,
             settings,
+            known: KnownApps::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ use chancery_registry::{
     StandingApp,
 };
 use chancery_tokens::{
-    RevocationOrder,
+    RevocationOrder, RevocationSystemStore, Revoked,
     contract::{Bench, MemoryFamilies},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -188,7 +188,7 @@ impl World {
         json!({"iss": id, "sub": id, "aud": ENDPOINT, "jti": "j-1", "iat": now, "exp": now + 60})
     }
 
-    async fn assert(&self, claims: &Value, key: &SigningKey) -> Result<StandingApp, ClientRefused> {
+    async fn assert(&self, claims: &Value, key: &SigningKey) -> Result<Arc<StandingApp>, ClientRefused> {
         self.service
             .authenticate(&ClientCredentials::Assertion {
                 client_id: None,
@@ -250,6 +250,57 @@ async fn a_secret_is_shown_once_kept_as_a_digest_and_lets_its_app_in() {
     *world.store.suspended.lock().unwrap() = true;
     let refused = world.service.authenticate(&by_secret(app.id, &secret)).await;
     assert!(matches!(refused, Err(ClientRefused::TenantSuspended)));
+}
+
+#[tokio::test]
+async fn a_client_is_recalled_for_a_minute_unless_something_changed() {
+    let world = World::new().await;
+    let Registered { app, secret } = world.register(NewCredential::Secret).await;
+    let shown = by_secret(app.id, &secret.unwrap());
+    let revocations = world.bench.tokens.revocations().clone();
+    revocations.read().await.unwrap();
+    assert!(world.service.recall(&shown).is_none(), "nobody knows it yet");
+    let known = async || {
+        world.service.authenticate(&shown).await.unwrap();
+        revocations.read().await.unwrap();
+        world.service.recall(&shown)
+    };
+    assert_eq!(known().await.unwrap().app, app);
+    let wrong = by_secret(app.id, &"sk_00000000000000000000000000000000".into());
+    assert!(world.service.recall(&wrong).is_none());
+
+    world.bench.clock.advance(Duration::from_secs(1));
+    assert!(
+        world.service.recall(&shown).is_none(),
+        "the revocations are too old to tell"
+    );
+    known().await.unwrap();
+    world.bench.clock.advance(Duration::from_mins(1));
+    revocations.read().await.unwrap();
+    assert!(world.service.recall(&shown).is_none(), "a minute has passed");
+}
+
+#[tokio::test]
+async fn a_client_whose_epoch_or_tenants_epoch_was_raised_is_not_recalled() {
+    for of_tenant in [false, true] {
+        let world = World::new().await;
+        let Registered { app, secret } = world.register(NewCredential::Secret).await;
+        let shown = by_secret(app.id, &secret.unwrap());
+        let revocations = world.bench.tokens.revocations();
+        world.service.authenticate(&shown).await.unwrap();
+        revocations.read().await.unwrap();
+        assert!(world.service.recall(&shown).is_some());
+        let raised = if of_tenant {
+            Revoked::Tenant(app.tenant, 1)
+        } else {
+            Revoked::Subject(Subject::App(app.id), 1)
+        };
+        let order = RevocationOrder::new(&Ambient::system());
+        let store = &world.bench.revocations;
+        store.revoke(&[order.of(raised.clone())], &[]).await.unwrap();
+        revocations.read().await.unwrap();
+        assert!(world.service.recall(&shown).is_none(), "{raised:?}");
+    }
 }
 
 #[tokio::test]
@@ -345,10 +396,10 @@ async fn an_app_is_granted_what_it_may_and_nothing_else() {
     let shown = by_secret(app.id, &secret.unwrap());
     let ask = async |scope: Option<&str>, audiences: &[&str]| {
         let audiences = audiences.iter().map(ToString::to_string).collect();
+        let client = world.service.authenticate(&shown).await.unwrap();
         world
             .service
-            .client_credentials(&shown, scope.map(scopes), audiences)
-            .await
+            .client_credentials(&client, scope.map(scopes), audiences)
     };
     let all = ask(None, &[]).await.unwrap();
     assert_eq!(all.scopes, app.scopes);

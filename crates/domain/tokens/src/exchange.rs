@@ -1,13 +1,15 @@
 //! Acting for somebody else (RFC 8693): the subject says who may, and that one exchanges the word for a token.
 
+use std::sync::Arc;
+
 use chancery_access::{Principal, Scopes, Subject};
 use chancery_ids::TenantId;
 use chancery_token_verify::{AccessClaims, Actor};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    AccessGrant, DelegationRefused, ExchangeRefused, IssuedAccess, Standing, TokenMarks, TokenRefused,
-    TokenService,
+    AccessGrant, DelegationRefused, ExchangeRefused, IssuedAccess, Standing, TokenRefused, TokenService,
+    warm::Genuine,
 };
 
 /// The longest chain of actors.
@@ -50,11 +52,12 @@ impl TokenService {
         actor: Subject,
         scope: Option<Scopes>,
     ) -> Result<IssuedAccess, DelegationRefused> {
-        let claims = self.live(presented).await?;
+        let presented = self.live(presented).await?;
+        let claims = &presented.claims;
         if claims.jti != caller.token {
             return Err(DelegationRefused::NotTheCaller);
         }
-        if actors_of(&claims) >= MOST_ACTORS {
+        if actors_of(claims) >= MOST_ACTORS {
             return Err(DelegationRefused::TooDeep);
         }
         let scopes = narrowed(scope, &claims.scope);
@@ -66,7 +69,7 @@ impl TokenService {
             audiences: vec![self.settings.issuer.clone()],
             scopes,
             client_id: claims.client_id.clone(),
-            ..same_subject(&claims, caller.tenant)
+            ..same_subject(claims, caller.tenant)
         };
         Ok(self.issue_access(grant)?)
     }
@@ -87,6 +90,7 @@ impl TokenService {
             .live(request.actor_token)
             .await
             .map_err(ExchangeRefused::Actor)?;
+        let (subject, actor) = (&subject.claims, &actor.claims);
         if actor.sub != client.subject || actor.act.is_some() {
             return Err(ExchangeRefused::NotTheClient);
         }
@@ -96,7 +100,7 @@ impl TokenService {
         if subject.may_act.as_ref().map(|may| &may.sub) != Some(&client.subject) {
             return Err(ExchangeRefused::NotAllowed);
         }
-        if actors_of(&subject) >= MOST_ACTORS {
+        if actors_of(subject) >= MOST_ACTORS {
             return Err(ExchangeRefused::TooDeep);
         }
         let scopes = narrowed(request.scope, &subject.scope).within(&client.allowed);
@@ -113,27 +117,23 @@ impl TokenService {
             }),
             audiences: request.audiences,
             ends_by: Some(subject.exp.min(actor.exp)),
-            ..same_subject(&subject, client.tenant)
+            ..same_subject(subject, client.tenant)
         };
         Ok(self.issue_access(grant)?)
     }
 
-    /// The claims of a token that counts at this moment, whoever it is meant for here.
-    pub(crate) async fn live(&self, token: &SecretString) -> Result<AccessClaims, TokenRefused> {
-        let (ring, now) = (self.keys.ring(), self.ambient.now());
-        let (claims, kid) = self
-            .own_verifier
-            .verify_access_and_key(token.expose_secret(), &ring, now)?;
-        let marks = TokenMarks::of(&claims, kid.as_str());
-        let revoked = match self.revocations.standing(&marks) {
+    /// A token that counts at this moment, whoever it is meant for here.
+    pub(crate) async fn live(&self, token: &SecretString) -> Result<Arc<Genuine>, TokenRefused> {
+        let genuine = self.genuine(token.expose_secret(), &self.own_verifier)?;
+        let revoked = match self.revocations.standing(&genuine.marks) {
             Standing::Good => false,
             Standing::Revoked => true,
-            Standing::Unknown => self.revocations.ask(&marks).await?,
+            Standing::Unknown => self.revocations.ask(&genuine.marks).await?,
         };
         if revoked {
             Err(TokenRefused::Revoked)
         } else {
-            Ok(claims)
+            Ok(genuine)
         }
     }
 }

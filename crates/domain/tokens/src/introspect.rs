@@ -4,10 +4,11 @@ use chancery_ambient::Fault;
 use chancery_events::EventKind;
 use chancery_ids::TenantId;
 use chancery_token_verify::{AccessClaims, RefreshClaims};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    EndReason, Family, HolderRefused, RevocationOrder, Revoked, TokenRefused, TokenService, refresh::Standing,
+    EndReason, Family, HolderRefused, RevocationOrder, Revoked, Standing as Feed, TokenRefused, TokenService,
+    refresh::Standing, warm::Genuine,
 };
 
 /// A token that counts at this moment.
@@ -25,10 +26,7 @@ impl TokenService {
     #[tracing::instrument(name = "tokens.introspect", skip_all, fields(%tenant))]
     pub async fn introspect(&self, token: &SecretString, tenant: TenantId) -> Result<Option<Active>, Fault> {
         match self.live(token).await {
-            Ok(claims) => {
-                let own = claims.tenant_id == Some(tenant);
-                return Ok(own.then(|| Active::Access(Box::new(claims))));
-            }
+            Ok(genuine) => return Ok(own(&genuine, tenant)),
             Err(TokenRefused::Fault(fault)) => return Err(fault),
             Err(TokenRefused::Invalid(_) | TokenRefused::Revoked) => {}
         }
@@ -37,6 +35,14 @@ impl TokenService {
         };
         let own = family.tenant == tenant;
         Ok(own.then(|| Active::Refresh(Box::new(claims), Box::new(family))))
+    }
+
+    /// The same where memory alone can tell; `None` when the store has to be asked.
+    #[must_use]
+    pub fn introspect_in_memory(&self, token: &SecretString, tenant: TenantId) -> Option<Option<Active>> {
+        let genuine = self.genuine(token.expose_secret(), &self.own_verifier).ok()?;
+        let counts = self.revocations.standing(&genuine.marks) == Feed::Good;
+        counts.then(|| own(&genuine, tenant))
     }
 
     /// Ends a token for the client it was issued to. A refresh token takes its session with it. `false` when there is nothing
@@ -48,7 +54,8 @@ impl TokenService {
         client_id: &str,
     ) -> Result<bool, HolderRefused> {
         match self.live(token).await {
-            Ok(claims) if claims.client_id == client_id => {
+            Ok(genuine) if genuine.claims.client_id == client_id => {
+                let claims = &genuine.claims;
                 let order = RevocationOrder::new(&self.ambient);
                 let tenant = claims.tenant_id.unwrap_or(TenantId::PLATFORM);
                 let event = self.revoked_event(tenant, claims.jti.to_string(), "token", "its client");
@@ -87,4 +94,9 @@ impl TokenService {
         let lasts = family.ended.is_none() && now < claims.exp && now < family.ends_at;
         Ok((current && lasts).then_some((claims, family)))
     }
+}
+
+fn own(genuine: &Genuine, tenant: TenantId) -> Option<Active> {
+    let own = genuine.claims.tenant_id == Some(tenant);
+    own.then(|| Active::Access(Box::new(genuine.claims.clone())))
 }

@@ -144,6 +144,15 @@ impl RevocationFeed {
         }
     }
 
+    /// Whether the set is fresh, and neither the subject's epoch nor the tenant's has been raised above these.
+    #[must_use]
+    pub fn leaves_alone(&self, subject: (&Subject, u64), tenant: (TenantId, u64)) -> bool {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let raised =
+            below(held.subjects.get(subject.0), subject.1) || below(held.tenants.get(&tenant.0), tenant.1);
+        !raised && self.is_fresh()
+    }
+
     /// Whether everything that a key signed was revoked, as far as the set tells.
     #[must_use]
     pub fn has_key(&self, kid: &str) -> bool {
@@ -175,7 +184,6 @@ impl Held {
     }
 
     fn hits(&self, marks: &TokenMarks) -> bool {
-        let below = |epoch: Option<&Epoch>, value: u64| epoch.is_some_and(|epoch| value < epoch.least);
         self.tokens.contains_key(&marks.token)
             || marks
                 .session
@@ -197,6 +205,10 @@ impl Held {
         self.subjects.retain(|_, epoch| live(&mut epoch.expires_at));
         self.tenants.retain(|_, epoch| live(&mut epoch.expires_at));
     }
+}
+
+fn below(epoch: Option<&Epoch>, value: u64) -> bool {
+    epoch.is_some_and(|epoch| value < epoch.least)
 }
 
 fn keep_longest<K: Eq + Hash>(held: &mut HashMap<K, Timestamp>, key: K, until: Timestamp) {

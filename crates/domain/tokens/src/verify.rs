@@ -2,9 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_access::{Principal, Subject};
-use chancery_ids::TenantId;
-use chancery_token_verify::{AccessClaims, Refusal, TokenKind};
+use chancery_access::Principal;
+use chancery_token_verify::{Refusal, TokenKind, Verifier};
 
 use crate::{Standing, TokenRefused, TokenService, warm::Genuine};
 
@@ -44,7 +43,7 @@ impl TokenService {
     }
 
     fn judge_access(&self, token: &str) -> Result<(Arc<Genuine>, Standing), TokenRefused> {
-        let genuine = self.genuine(token)?;
+        let genuine = self.genuine(token, &self.verifier)?;
         match self.revocations.standing(&genuine.marks) {
             Standing::Revoked => Err(TokenRefused::Revoked),
             standing @ (Standing::Good | Standing::Unknown) => Ok((genuine, standing)),
@@ -53,7 +52,7 @@ impl TokenService {
 
     /// The token, if one of our keys signed it and it is ours to take now. A signature is looked at once: what time and keys
     /// change is looked at each time.
-    fn genuine(&self, token: &str) -> Result<Arc<Genuine>, Refusal> {
+    pub(crate) fn genuine(&self, token: &str, verifier: &Verifier) -> Result<Arc<Genuine>, Refusal> {
         let (now, ring) = (self.ambient.now(), self.keys.ring());
         let name = self.warm.digest_of(token);
         if let Some(known) = name.and_then(|name| self.warm.find(&name)) {
@@ -64,10 +63,10 @@ impl TokenService {
             {
                 return Err(Refusal::UnknownKey);
             }
-            self.verifier.check_again(&known.claims, now)?;
+            verifier.check_again(&known.claims, now)?;
             return Ok(known);
         }
-        let (claims, kid) = self.verifier.verify_access_and_key(token, &ring, now)?;
+        let (claims, kid) = verifier.verify_access_and_key(token, &ring, now)?;
         let genuine = Arc::new(Genuine::new(claims, kid)?);
         if let Some(name) = name {
             self.watch.warm(false);
@@ -88,14 +87,5 @@ impl TokenService {
         let verdict = answer.as_ref().map_or_else(TokenRefused::reason, |_| "valid");
         self.watch.verified(verdict, took);
         answer
-    }
-}
-
-/// The tenant a token speaks for. Only a service account can belong to none.
-pub(crate) fn tenant_of(claims: &AccessClaims) -> Result<TenantId, Refusal> {
-    match (claims.tenant_id, &claims.sub) {
-        (Some(tenant), _) => Ok(tenant),
-        (None, Subject::ServiceAccount(_)) => Ok(TenantId::PLATFORM),
-        (None, Subject::Person(_) | Subject::App(_)) => Err(Refusal::InvalidClaims),
     }
 }

@@ -6,12 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chancery_access::{Principal, Proof};
+use chancery_access::Principal;
 use chancery_jose::KeyId;
-use chancery_token_verify::{AccessClaims, Actor, Refusal};
+use chancery_token_verify::{AccessClaims, Refusal};
 use ring::digest::{SHA256, digest};
 
-use crate::{TokenMarks, verify::tenant_of};
+use crate::TokenMarks;
 
 /// What is known of a token whose signature and claims were found good: everything but what time, keys and revocations change.
 #[derive(Debug)]
@@ -24,26 +24,11 @@ pub(crate) struct Genuine {
 
 impl Genuine {
     pub(crate) fn new(claims: AccessClaims, kid: KeyId) -> Result<Self, Refusal> {
-        let principal = Principal {
-            tenant: tenant_of(&claims)?,
-            subject: claims.sub.clone(),
-            role: claims.role(),
-            scopes: claims.scope.clone(),
-            session: claims.sid,
-            token: claims.jti,
-            actors: claims
-                .act
-                .iter()
-                .flat_map(Actor::chain)
-                .map(|actor| actor.sub.clone())
-                .collect(),
-            proof: Proof::Full,
-        };
         Ok(Self {
+            principal: Arc::new(claims.principal()?),
             marks: TokenMarks::of(&claims, kid.as_str()),
             claims,
             kid,
-            principal: Arc::new(principal),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What signing and verifying an access token costs as a library call, beside the bare signature of *ring* over the same bytes.
 //! Prints calls per second of CPU time, a line each: `cargo run --profile perf --example library_calls`.
+#![expect(clippy::print_stdout, reason = "this program tells people")]
 
 use std::{error::Error, fs, hint::black_box};
 
@@ -11,7 +12,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 const SEED: [u8; 32] = [42; 32];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let now = SystemClock::new().now();
+    let now = SystemClock::default().now();
     let key = SigningKey::generate_ed25519(&SEED)?;
     let header = jws::Header {
         algorithm: Algorithm::EdDsa,
@@ -33,23 +34,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     verifier.verify_access(&token, &ring, now)?;
 
-    let bare = Ed25519KeyPair::from_seed_unchecked(&SEED)?;
+    let bare = Ed25519KeyPair::from_seed_unchecked(&SEED).map_err(|error| error.to_string())?;
     let (message, _) = token.rsplit_once('.').ok_or("no signature")?;
     let signature = bare.sign(message.as_bytes());
     let public = UnparsedPublicKey::new(&ED25519, bare.public_key().as_ref());
 
     println!(
         "ring_sign {:.0}",
-        rate(|| drop(black_box(bare.sign(message.as_bytes()))))?
+        rate(|| _ = black_box(bare.sign(message.as_bytes())))?
     );
     println!(
         "ring_verify {:.0}",
-        rate(|| drop(black_box(public.verify(message.as_bytes(), signature.as_ref()))))?
+        rate(|| _ = black_box(public.verify(message.as_bytes(), signature.as_ref())))?
     );
-    println!("library_sign {:.0}", rate(|| drop(black_box(signed())))?);
+    println!("library_sign {:.0}", rate(|| _ = black_box(signed()))?);
     println!(
         "library_verify {:.0}",
-        rate(|| drop(black_box(verifier.verify_access(&token, &ring, now))))?
+        rate(|| _ = black_box(verifier.verify_access(&token, &ring, now)))?
     );
     Ok(())
 }

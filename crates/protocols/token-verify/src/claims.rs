@@ -1,12 +1,12 @@
 //! What tokens say. The issuer fills these, the verifier gives them back; claims that are not listed are ignored on
 //! reading.
 
-use chancery_access::{Scopes, Subject, TenantRole};
+use chancery_access::{Principal, Proof, Scopes, Subject, TenantRole};
 use chancery_ambient::Timestamp;
 use chancery_ids::{SessionId, TenantId, TokenId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Audiences, KindRules, TokenKind, numeric_date};
+use crate::{Audiences, KindRules, Refusal, TokenKind, numeric_date};
 
 /// The claims of an access token (RFC 9068 section 2.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +96,30 @@ impl AccessClaims {
     #[must_use]
     pub fn role(&self) -> Option<TenantRole> {
         self.roles.iter().filter_map(|role| role.parse().ok()).max()
+    }
+
+    /// Who is calling with a token of these claims. Only a service account can belong to no tenant, and so to
+    /// [`TenantId::PLATFORM`].
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidClaims`] for anybody else without a tenant.
+    pub fn principal(&self) -> Result<Principal, Refusal> {
+        let tenant = match (self.tenant_id, &self.sub) {
+            (Some(tenant), _) => tenant,
+            (None, Subject::ServiceAccount(_)) => TenantId::PLATFORM,
+            (None, Subject::Person(_) | Subject::App(_)) => return Err(Refusal::InvalidClaims),
+        };
+        let actors = self.act.iter().flat_map(Actor::chain);
+        Ok(Principal {
+            tenant,
+            subject: self.sub.clone(),
+            role: self.role(),
+            scopes: self.scope.clone(),
+            session: self.sid,
+            token: self.jti,
+            actors: actors.map(|actor| actor.sub.clone()).collect(),
+            proof: Proof::Full,
+        })
     }
 
     pub(crate) fn registered(&self) -> Registered<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chancery_jose::{KeyId, PublicJwk, VerifyingKey};
+use chancery_jose::{JwkSet, KeyId, PublicJwk, VerifyingKey};
 
 use crate::KeySetName;
 
@@ -38,6 +38,16 @@ impl KeyRing {
             api: ready(KeySetName::Api, api)?,
             trust: ready(KeySetName::Trust, trust)?,
         })
+    }
+
+    /// A ring of the keys in an issuer's document: each belongs to the set that holds keys of its type. Those without a name are
+    /// left out, since no token can mean them.
+    pub fn of_document(document: &JwkSet) -> Result<Self, KeyRingError> {
+        let of = |set: KeySetName| {
+            let keys = document.keys().iter();
+            keys.filter(move |key| key.kid().is_some() && key.key_type() == set.key_type())
+        };
+        Self::new(of(KeySetName::Api), of(KeySetName::Trust))
     }
 
     /// The key named `kid` of `set`, and of that set alone.

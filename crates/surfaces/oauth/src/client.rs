@@ -1,12 +1,15 @@
 //! How a client proves itself (RFC 6749 section 2.3.1, RFC 7523 section 2.2), in exactly one way.
 
-use actix_web::{HttpRequest, http::header};
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, http::header, web::Data};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chancery_registry::ClientCredentials;
+use chancery_registry::{ClientCredentials, StandingApp};
 
 use crate::{
     error::OAuthError,
     form::{Form, decode},
+    state::{OAuth, run},
 };
 
 /// What a request says about its client.
@@ -68,6 +71,22 @@ impl Shown {
         match self {
             Self::Credentials(credentials) => Ok(credentials),
             Self::Named(_) | Self::Nobody => Err(OAuthError::invalid_client("The client must prove itself.")),
+        }
+    }
+}
+
+/// The client that proves itself: from memory where that can tell.
+pub(crate) async fn client(
+    oauth: &Data<OAuth>,
+    credentials: ClientCredentials,
+) -> Result<Arc<StandingApp>, OAuthError> {
+    match oauth.apps.recall(&credentials) {
+        Some(known) => Ok(known),
+        None => {
+            run(oauth, |oauth| async move {
+                oauth.apps.authenticate(&credentials).await
+            })
+            .await
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    client::Shown,
+    client::{Shown, client},
     error::{ErrorBody, OAuthError},
     form::Form,
     state::{OAuth, run},
@@ -60,10 +60,17 @@ pub(crate) async fn introspect(
 ) -> Result<HttpResponse, OAuthError> {
     let credentials = Shown::read(&request, &form)?.proven()?;
     let token = form.required("token")?;
-    let told = run(&oauth, |oauth| async move {
-        oauth.apps.introspect(&credentials, &token).await
-    });
-    let claims = told.await?.map(|active| claims_of(&active)).transpose()?;
+    let client = client(&oauth, credentials).await?;
+    let told = match oauth.apps.introspect_in_memory(&client, &token) {
+        Some(told) => told,
+        None => {
+            run(&oauth, |oauth| async move {
+                oauth.apps.introspect(&client, &token).await
+            })
+            .await?
+        }
+    };
+    let claims = told.map(|active| claims_of(&active)).transpose()?;
     let answer = Introspection {
         active: claims.is_some(),
         claims: claims.unwrap_or_else(|| json!({})),
@@ -100,9 +107,11 @@ pub(crate) async fn revoke(
     let token = form.required("token")?;
     match shown {
         Shown::Credentials(credentials) => {
-            run(&oauth, |oauth| async move {
-                oauth.apps.revoke(&credentials, &token).await
-            })
+            let client = client(&oauth, credentials).await?;
+            run(
+                &oauth,
+                |oauth| async move { oauth.apps.revoke(&client, &token).await },
+            )
             .await?;
         }
         // People's sessions and service accounts have no secret: who has their token may end it.

@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, post, web::Data};
 use chancery_accounts::RefreshRequest;
-use chancery_registry::{ClientCredentials, ClientExchange, GrantRefused};
+use chancery_registry::{ClientCredentials, ClientExchange};
 use chancery_tokens::{IssuedAccess, TokenPair};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    client::Shown,
+    client::{Shown, client},
     error::{ErrorBody, OAuthError},
     form::Form,
     state::{OAuth, run},
@@ -109,13 +109,7 @@ async fn refresh(oauth: &Data<OAuth>, shown: Shown, form: &Form) -> Result<Token
     let token = form.required("refresh_token")?;
     let (scope, device) = (form.scope()?, form.text("fingerprint"));
     let client_id = match shown {
-        Shown::Credentials(credentials) => {
-            let authenticated = run(oauth, |oauth| async move {
-                let client = oauth.apps.authenticate(&credentials).await?;
-                Ok::<_, GrantRefused>(client.app.id.to_string())
-            });
-            Some(authenticated.await?)
-        }
+        Shown::Credentials(credentials) => Some(client(oauth, credentials).await?.app.id.to_string()),
         Shown::Named(client_id) => Some(client_id),
         Shown::Nobody => None,
     };
@@ -138,13 +132,9 @@ async fn client_credentials(
     form: &Form,
 ) -> Result<TokenAnswer, OAuthError> {
     let (scope, audiences) = (form.scope()?, form.every("audience"));
-    let issued = run(oauth, |oauth| async move {
-        oauth
-            .apps
-            .client_credentials(&credentials, scope, audiences)
-            .await
-    });
-    Ok(TokenAnswer::of(&issued.await?))
+    let client = client(oauth, credentials).await?;
+    let issued = oauth.apps.client_credentials(&client, scope, audiences);
+    Ok(TokenAnswer::of(&issued?))
 }
 
 async fn exchange(
@@ -158,6 +148,7 @@ async fn exchange(
         return Err(OAuthError::invalid_request("Only access tokens are issued."));
     }
     let (scope, audiences) = (form.scope()?, form.every("audience"));
+    let client = client(oauth, credentials).await?;
     let issued = run(oauth, |oauth| async move {
         let wanted = ClientExchange {
             subject_token: &subject_token,
@@ -165,7 +156,7 @@ async fn exchange(
             scope,
             audiences,
         };
-        oauth.apps.exchange(&credentials, wanted).await
+        oauth.apps.exchange(&client, wanted).await
     });
     Ok(TokenAnswer {
         issued_token_type: Some(ACCESS_TOKEN),
