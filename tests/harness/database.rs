@@ -38,6 +38,26 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Lets this database tell another time than its server: its own function hides the built-in one.
+    pub async fn own_clock(&self) {
+        let name = self.url.rsplit_once('/').unwrap().1;
+        let statements = format!(
+            "CREATE SCHEMA moved;
+             CREATE TABLE moved.clock (seconds bigint NOT NULL);
+             INSERT INTO moved.clock VALUES (0);
+             CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+               'SELECT pg_catalog.clock_timestamp() + seconds * interval ''1 second'' FROM moved.clock';
+             ALTER DATABASE {name} SET search_path = moved, pg_catalog, public;"
+        );
+        self.connect().await.batch_execute(&statements).await.unwrap();
+    }
+
+    /// Puts that clock so many seconds ahead of the real one.
+    pub async fn move_clock(&self, seconds: i64) {
+        let moved = "UPDATE moved.clock SET seconds = $1";
+        self.connect().await.execute(moved, &[&seconds]).await.unwrap();
+    }
+
     /// A connection for looking behind the server's back.
     pub async fn connect(&self) -> Client {
         connect(&self.url).await

@@ -20,6 +20,8 @@ pub struct Settings {
     folder: Arc<TempDir>,
     database: Option<Arc<TestDatabase>>,
     environment: BTreeMap<String, String>,
+    /// The file that says what a faked machine's calendar shows.
+    machine: String,
 }
 
 impl Settings {
@@ -39,6 +41,7 @@ impl Settings {
             folder: Arc::new(tempfile::tempdir().unwrap()),
             database: None,
             environment,
+            machine: String::new(),
         }
     }
 
@@ -67,30 +70,47 @@ impl Settings {
         self
     }
 
-    /// A clock that the test moves, with [`Settings::move_clock`]. Deadlines and sleeps follow the monotonic clock, which
-    /// stays as it is.
+    /// A clock that the test moves, with [`Settings::move_clock`]: the database's where that tells the time, else the machine's.
+    /// Deadlines and sleeps follow the monotonic clock, which stays as it is.
+    pub async fn with_own_clock(self) -> Self {
+        match &self.database {
+            Some(database) => {
+                database.own_clock().await;
+                self
+            }
+            None => self.on_a_machine(0),
+        }
+    }
+
+    /// Puts the clock of running and later servers that many seconds ahead of the real one. Over Postgres running servers
+    /// notice within a second: [`Server::until_clock_moved`].
+    pub async fn move_clock(&self, seconds: i64) {
+        match &self.database {
+            Some(database) => database.move_clock(seconds).await,
+            None => self.move_machine(seconds),
+        }
+    }
+
+    /// Servers started with these settings run on a machine whose calendar is that many seconds ahead of the real one.
     #[must_use]
-    pub fn with_own_clock(self) -> Self {
-        let file = self.clock_file();
+    pub fn on_a_machine(mut self, ahead: i64) -> Self {
+        self.machine = format!("machine-{ahead}");
+        let file = self.folder().join(&self.machine);
         let settings = self
             .with("LD_PRELOAD", faketime())
             .with("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
             .with("FAKETIME_NO_CACHE", "1")
             .with("DONT_FAKE_MONOTONIC", "1");
-        settings.move_clock(0);
+        settings.move_machine(ahead);
         settings
     }
 
-    /// Puts the clock of running and later servers that many seconds ahead of the real one.
-    pub fn move_clock(&self, seconds: i64) {
+    /// Sets the calendar of that machine.
+    pub fn move_machine(&self, ahead: i64) {
         // Renamed into place: a server never reads half of it.
         let new = self.folder().join("clock.new");
-        std::fs::write(&new, format!("{seconds:+}s\n")).unwrap();
-        std::fs::rename(new, self.clock_file()).unwrap();
-    }
-
-    fn clock_file(&self) -> PathBuf {
-        self.folder().join("clock")
+        std::fs::write(&new, format!("{ahead:+}s\n")).unwrap();
+        std::fs::rename(new, self.folder().join(&self.machine)).unwrap();
     }
 
     /// The folder that holds the server's data and its log.
@@ -217,6 +237,21 @@ impl Server {
     pub async fn log_in(&self) -> Person {
         let (email, password) = self.first_login();
         Person::log_in(&self.url, &email, &password).await
+    }
+
+    /// Waits until the server tells a database's time that is that many seconds ahead of the real one.
+    pub async fn until_clock_moved(&self, seconds: i64) {
+        let expected = format!("clock_offset_seconds {}", -seconds);
+        crate::eventually(&format!("the clock moved by {seconds} s"), async || {
+            let metrics = crate::client().get(format!("{}/metrics", self.url)).send();
+            let text = metrics.await.unwrap().text().await.unwrap();
+            let told = text
+                .lines()
+                .find_map(|line| line.strip_prefix("clock_offset_seconds "));
+            let told: f64 = told.expect("there is a gauge").parse().unwrap();
+            format!("clock_offset_seconds {told:.0}") == expected
+        })
+        .await;
     }
 
     /// SIGTERM, and waits for the orderly end.

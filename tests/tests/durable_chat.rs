@@ -101,11 +101,11 @@ async fn after_a_kill_on_sqlite_the_run_is_failed_and_every_word_seen_is_in_the_
 
 #[tokio::test]
 async fn after_a_kill_on_postgres_the_run_is_failed_and_what_was_seen_a_second_before_is_in_the_history() {
-    let settings = Settings::postgres().await.with_own_clock();
+    let settings = Settings::postgres().await.with_own_clock().await;
     let settings = settings.with("OFFLINE_MODEL_WORDS_PER_SECOND", "20");
     let (person, seen) = kill_in_mid_stream(&settings, settings.start().await).await;
     // The dead process's lease runs out.
-    settings.move_clock(20);
+    settings.move_clock(20).await;
     // The log is written once a second: the last second's words may be gone, at 20 a second.
     let words = seen.split(' ').count();
     let kept: Vec<_> = seen.split(' ').take(words.saturating_sub(24)).collect();
@@ -166,7 +166,7 @@ async fn a_replayed_frame_equals_the_sent_one_and_a_resumed_stream_goes_on_where
 async fn with_redis_a_reader_on_another_replica_sees_words_as_they_come_and_a_killed_run_loses_none_of_them()
 {
     let redis = TestRedis::start().await;
-    let settings = Settings::postgres().await.with_own_clock();
+    let settings = Settings::postgres().await.with_own_clock().await;
     let settings = settings
         .with("OFFLINE_MODEL_WORDS_PER_SECOND", "20")
         .with("REDIS_URL", redis.url());
@@ -188,7 +188,7 @@ async fn with_redis_a_reader_on_another_replica_sees_words_as_they_come_and_a_ki
     runner.kill().await;
 
     // Its lease runs out; the other replica ends the run with every word that anybody saw.
-    settings.move_clock(20);
+    settings.move_clock(20).await;
     while let Some(frame) = followed.next().await {
         if frame.kind() == "error" {
             assert_eq!(frame.event["error"]["code"], "run_abandoned");

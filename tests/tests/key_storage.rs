@@ -130,7 +130,9 @@ async fn a_replica_with_other_keys_does_not_start() {
 
 #[tokio::test]
 async fn a_spare_signs_only_after_verifiers_had_the_time_to_learn_it_and_old_tokens_stay_good() {
-    let settings = sealed_with(Settings::postgres().await, FIRST_KEY).with_own_clock();
+    let settings = sealed_with(Settings::postgres().await, FIRST_KEY)
+        .with_own_clock()
+        .await;
     let servers = [settings.start().await, settings.start().await];
     let person = servers[0].log_in().await;
     let before = kids(&settings).await;
@@ -142,7 +144,7 @@ async fn a_spare_signs_only_after_verifiers_had_the_time_to_learn_it_and_old_tok
         "{told}"
     );
 
-    settings.move_clock(601);
+    settings.move_clock(601).await;
     settings.run(&["keys", "promote"]).await;
     let after = kids(&settings).await;
     assert_eq!((after[0].0.as_str(), &after[0].1), ("retiring", &before[0].1));
@@ -193,7 +195,9 @@ async fn the_published_document_never_holds_a_key_that_was_erased() {
 /// Security.md 1: a staged key signs only when every live replica has acknowledged serving it.
 #[tokio::test]
 async fn a_replica_that_hangs_holds_up_a_promotion_until_it_counts_as_gone() {
-    let settings = sealed_with(Settings::postgres().await, FIRST_KEY).with_own_clock();
+    let settings = sealed_with(Settings::postgres().await, FIRST_KEY)
+        .with_own_clock()
+        .await;
     let (_one, hanging) = (settings.start().await, settings.start().await);
     hanging.signal("STOP").await;
     settings.run(&["keys", "stage", "--replace"]).await;
@@ -208,7 +212,7 @@ async fn a_replica_that_hangs_holds_up_a_promotion_until_it_counts_as_gone() {
     })
     .await;
     // Ten minutes later it has been silent for longer than a replica may; the other one has the new spare.
-    settings.move_clock(660);
+    settings.move_clock(660).await;
     eventually("the promotion waits for nobody", async || {
         settings
             .command(&["keys", "promote"])
@@ -225,7 +229,8 @@ async fn a_replica_that_hangs_holds_up_a_promotion_until_it_counts_as_gone() {
 async fn a_second_token_comes_with_the_first_while_a_rollout_is_under_way() {
     let settings = Settings::sqlite()
         .with("AUTH_DUAL_SIGNING_ENABLED", "true")
-        .with_own_clock();
+        .with_own_clock()
+        .await;
     let server = settings.start().await;
     let (email, password) = server.first_login();
     let log_in = async || -> Value {
@@ -239,7 +244,7 @@ async fn a_second_token_comes_with_the_first_while_a_rollout_is_under_way() {
         log_in().await.get("secondary_access_token").is_none(),
         "verifiers may not know the key yet"
     );
-    settings.move_clock(601);
+    settings.move_clock(601).await;
     let pair = log_in().await;
     let part = |token: &Value, place: usize| -> Value {
         let text = token.as_str().unwrap().split('.').nth(place).unwrap();

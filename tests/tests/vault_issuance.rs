@@ -157,13 +157,16 @@ async fn a_request_is_good_once_at_1_at_299_and_at_301_seconds_on_every_replica(
     let redis = TestRedis::start().await;
     let settings = with_vault(Settings::postgres().await)
         .with("REDIS_URL", redis.url())
-        .with_own_clock();
+        .with_own_clock()
+        .await;
     let (one, other) = (settings.start().await, settings.start().await);
     let tenant = tenant_of(&one).await;
     let job = Job::prepare(&tenant, "once", 0).await;
     assert_eq!(job.send(&one).await.0, StatusCode::CREATED);
     for seconds in [1, 299, 301] {
-        settings.move_clock(seconds);
+        settings.move_clock(seconds).await;
+        one.until_clock_moved(seconds).await;
+        other.until_clock_moved(seconds).await;
         redis.flush().await;
         for server in [&one, &other] {
             let (status, refused) = job.send(server).await;

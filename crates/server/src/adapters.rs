@@ -33,7 +33,10 @@ use chancery_tools_web::WebSearch;
 use chancery_vault::Transit;
 use secrecy::ExposeSecret;
 
-use crate::{app::App, catalog, config::Config, metrics::Metrics, migrate, readiness::Readiness};
+use crate::{
+    app::App, catalog, config::Config, metrics::Metrics, migrate, readiness::Readiness,
+    time_keeper::TimeKeeper,
+};
 
 mod keys;
 mod people;
@@ -49,6 +52,7 @@ type Failure = Box<dyn Error>;
 pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Failure> {
     let tasks = TokioTasks::on(tokio::runtime::Handle::current());
     let database = ready_database(config).await?;
+    let (ambient, time_keeper) = TimeKeeper::start(&database, ambient).await?;
     let redis = redis(config).await?;
     let outbox = Arc::new(SqlOutbox::new(database.clone()));
     let keys = keys(config, &database, &ambient).await?;
@@ -113,6 +117,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         database: database.clone(),
         redis,
         accounts: accounts.clone(),
+        time_keeper: time_keeper.clone(),
         tokens: tokens.clone(),
         tasks: Arc::new(tasks.clone()),
         clock: ambient.clock.clone(),
@@ -130,6 +135,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         tools,
         relay: Arc::new(Relay::new(outbox, vec![trail], ambient.clock.clone())),
         metrics,
+        time_keeper,
         readiness: Arc::new(readiness),
         tasks,
         ambient,
@@ -248,9 +254,9 @@ fn fan_out(redis: Option<&Redis>, tasks: &TokioTasks, ambient: &Ambient) -> Arc<
 
 /// The tokens of a server that may be running elsewhere, for an operator's command.
 pub(crate) async fn tokens(config: &Config, ambient: &Ambient) -> Result<TokenService, Failure> {
-    let database = ready_database(config).await?;
-    let keys = keys(config, &database, ambient).await?;
-    token_service(config, &database, keys, ambient)
+    let (database, ambient) = database_and_time(config, ambient).await?;
+    let keys = keys(config, &database, &ambient).await?;
+    token_service(config, &database, keys, &ambient)
 }
 
 fn token_service(
@@ -347,6 +353,13 @@ pub(crate) async fn ready_database(config: &Config) -> Result<Database, Failure>
     let database = database(config)?;
     ready_schema(config, &database).await?;
     Ok(database)
+}
+
+/// The same, and its time: what a command writes down is read by servers.
+async fn database_and_time(config: &Config, ambient: &Ambient) -> Result<(Database, Ambient), Failure> {
+    let database = ready_database(config).await?;
+    let (ambient, _) = TimeKeeper::start(&database, ambient.clone()).await?;
+    Ok((database, ambient))
 }
 
 /// Brings the schema up to date where that is allowed, else refuses one that is not ours.

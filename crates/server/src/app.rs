@@ -12,7 +12,7 @@ use chancery_registry::AppService;
 use chancery_tokens::TokenService;
 use chancery_tools::ToolCatalogue;
 
-use crate::{metrics::Metrics, readiness::Readiness};
+use crate::{metrics::Metrics, readiness::Readiness, time_keeper::TimeKeeper};
 
 /// One field per domain service, and what the surfaces and workers need besides. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub relay: Arc<Relay>,
     /// What a scrape shows.
     pub metrics: Arc<Metrics>,
+    /// Asks the database for the time, where it has one.
+    pub time_keeper: Option<Arc<TimeKeeper>>,
     /// What must work before requests are welcome.
     pub readiness: Arc<Readiness>,
 }

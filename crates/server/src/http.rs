@@ -40,6 +40,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         metrics: app.metrics.clone(),
         tokens: app.tokens.clone(),
         keys: app.keys.clone(),
+        time_keeper: app.time_keeper.clone(),
         readiness: app.readiness.clone(),
     });
     let api = Api {
@@ -76,8 +77,9 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
             .app_data(system.clone())
             .app_data(PayloadConfig::new(BODY_LIMIT))
             .configure(system::configure)
-            .configure(chancery_oauth::configure(oauth.clone()))
+            // Under one prefix, so that its calls are not held against the routes of the other one.
             .configure(chancery_api::configure(api.clone()))
+            .configure(chancery_oauth::configure(oauth.clone()))
             .default_service(actix_web::web::to(problem::not_found_or_method))
             .into_app()
     })

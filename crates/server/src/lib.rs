@@ -20,4 +20,5 @@ mod readiness;
 mod serve;
 mod serve_lock;
 mod system;
+mod time_keeper;
 mod workers;

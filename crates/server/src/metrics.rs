@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     up: Gauge<f64, AtomicU64>,
     revocations: Gauge,
     revocations_age: Gauge<f64, AtomicU64>,
+    clock_offset: Gauge<f64, AtomicU64>,
     auth: AuthMetrics,
 }
 
@@ -47,6 +48,8 @@ pub(crate) struct Readings {
     pub revocations_age: Option<Duration>,
     /// Since the key that signs was promoted.
     pub active_key_age: Duration,
+    /// How far the machine's calendar is ahead of the database's, in seconds; `None` while that is not known.
+    pub clock_offset: Option<f64>,
 }
 
 impl Default for Metrics {
@@ -68,6 +71,12 @@ impl Default for Metrics {
             "runs_recovered",
             "Runs ended because their owner was gone",
             recovered.clone(),
+        );
+        let clock_offset = Gauge::default();
+        registry.register(
+            "clock_offset_seconds",
+            "How far this machine's calendar is ahead of the database's; NaN while that is not known, and where there is none",
+            clock_offset.clone(),
         );
         let (revocations, revocations_age) = (Gauge::default(), Gauge::default());
         registry.register(
@@ -91,6 +100,7 @@ impl Default for Metrics {
             up,
             revocations,
             revocations_age,
+            clock_offset,
             auth,
         }
     }
@@ -125,6 +135,7 @@ impl Metrics {
         self.revocations_age
             .set(readings.revocations_age.map_or(-1.0, |age| age.as_secs_f64()));
         self.auth.set_active_key_age(readings.active_key_age);
+        self.clock_offset.set(readings.clock_offset.unwrap_or(f64::NAN));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -158,6 +169,7 @@ mod tests {
         revocations: 3,
         revocations_age: Some(Duration::from_millis(250)),
         active_key_age: Duration::from_hours(1),
+        clock_offset: Some(0.25),
     };
 
     #[test]

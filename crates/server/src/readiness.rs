@@ -8,6 +8,8 @@ use chancery_cache_redis::Redis;
 use chancery_store_sql::Database;
 use chancery_tokens::TokenService;
 
+use crate::time_keeper::TimeKeeper;
+
 /// The checks behind `/health/ready`.
 pub(crate) struct Readiness {
     /// Must answer.
@@ -16,6 +18,8 @@ pub(crate) struct Readiness {
     pub redis: Option<Redis>,
     /// Must have a first owner.
     pub accounts: Arc<AccountService>,
+    /// Must know the time, where the database has one.
+    pub time_keeper: Option<Arc<TimeKeeper>>,
     /// Must know the revocations in force.
     pub tokens: Arc<TokenService>,
     /// Checks run where the pools live.
@@ -51,6 +55,9 @@ impl Readiness {
         }
         if !self.tokens.revocations().is_fresh() {
             return Err("the revoked tokens have not been read for too long".to_owned());
+        }
+        if let Some(time_keeper) = &self.time_keeper {
+            time_keeper.verdict()?;
         }
         match self.accounts.has_first_owner().await {
             Ok(true) => Ok(()),

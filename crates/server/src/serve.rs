@@ -25,8 +25,8 @@ pub(crate) async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    let ambient = Ambient::system();
-    let app = adapters::build(&config, ambient.clone()).await?;
+    let app = adapters::build(&config, Ambient::system()).await?;
+    let ambient = app.ambient.clone();
     let first_login = first_owner::ensure(&config, &app.accounts, &ambient).await?;
     if !config.storage.postgres {
         // This process alone may run on the file, so whatever still counts as live belongs to one that is gone.

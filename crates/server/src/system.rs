@@ -15,6 +15,7 @@ use crate::{
     metrics::{Metrics, Readings},
     openapi,
     readiness::Readiness,
+    time_keeper::TimeKeeper,
 };
 
 /// What the system routes need.
@@ -29,6 +30,8 @@ pub(crate) struct System {
     pub tokens: Arc<TokenService>,
     /// Whose active key.
     pub keys: Arc<KeyService>,
+    /// Who knows how far the machine's calendar is off.
+    pub time_keeper: Option<Arc<TimeKeeper>>,
     /// What must work before requests are welcome.
     pub readiness: Arc<Readiness>,
 }
@@ -125,6 +128,7 @@ async fn metrics(system: Data<System>) -> HttpResponse {
         revocations: revocations.len(),
         revocations_age: revocations.age(),
         active_key_age: active_key_age(&system),
+        clock_offset: clock_offset(&system),
     };
     match system.metrics.render(readings) {
         Ok(text) => HttpResponse::Ok()
@@ -143,6 +147,13 @@ async fn openapi_json() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .body(openapi::document())
+}
+
+/// How far the machine's calendar is ahead of the database's, in seconds.
+fn clock_offset(system: &System) -> Option<f64> {
+    let offset = system.time_keeper.as_ref()?.offset()?;
+    let ahead = Duration::from_micros(offset.ahead.unsigned_abs()).as_secs_f64();
+    Some(if offset.ahead < 0 { -ahead } else { ahead })
 }
 
 /// Since the key that signs began to; a key that was made elsewhere counts from when it was made.

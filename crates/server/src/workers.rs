@@ -13,6 +13,7 @@ const RELAY_EVERY: Duration = Duration::from_secs(1);
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(5);
 const REVOCATIONS_EVERY: Duration = Duration::from_millis(250);
+const TIME_EVERY: Duration = Duration::from_secs(1);
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
 
@@ -46,6 +47,12 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let revocations = revocations.clone();
         async move { revocations.follow_revocations().await }
     });
+    if let Some(time_keeper) = app.time_keeper.clone() {
+        spawn(app, stop, "time", TIME_EVERY, move || {
+            let time_keeper = time_keeper.clone();
+            async move { time_keeper.follow().await }
+        });
+    }
     let expired = app.tokens.revocations().clone();
     spawn(app, stop, "expired revocations", PRUNE_EVERY, move || {
         let expired = expired.clone();

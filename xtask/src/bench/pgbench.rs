@@ -19,7 +19,7 @@ SELECT users.email, users.email_verified_at, users.state, users.token_epoch, mem
   WHERE memberships.tenant_id = :tenant AND memberships.user_id = :user LIMIT 1;
 UPDATE refresh_families SET generation = generation + 1, previous_pepper_id = '1',
   previous_mac = decode(lpad(to_hex(CAST(:generation AS int) - 1), 64, '0'), 'hex'), current_pepper_id = '1',
-  current_mac = decode(lpad(to_hex(CAST(:generation AS int)), 64, '0'), 'hex'), sealed = sealed, signing_kid = signing_kid,
+  current_mac = decode(lpad(to_hex(CAST(:generation AS int)), 64, '0'), 'hex'), sealed = :sealed, signing_kid = signing_kid,
   rotated_at = now(), expires_at = now() + interval '30 days', seen_network = '127.0.0.0', seen_user_agent = 'pgbench'
   WHERE sid = lpad(to_hex(CAST(:client_id AS int)), 32, '0')::uuid AND current_pepper_id = '1'
   AND current_mac = decode(lpad(to_hex(CAST(:generation AS int) - 1), 64, '0'), 'hex') AND ended_at IS NULL;
@@ -38,7 +38,8 @@ pub(super) struct Pgbench {
     folder: PathBuf,
     url: String,
     script: PathBuf,
-    whose: [String; 2],
+    /// What the server's statements carry, as `name=value`.
+    values: [String; 3],
 }
 
 impl Pgbench {
@@ -50,14 +51,19 @@ impl Pgbench {
             folder,
             url: url.to_owned(),
             script,
-            whose: Default::default(),
+            values: Default::default(),
         };
         let place = pgbench.ask("SELECT tenant_id || ' ' || user_id FROM memberships LIMIT 1")?;
         let (tenant, user) = place
             .trim()
             .split_once(' ')
             .ok_or("nobody is a member of anything")?;
-        pgbench.whose = [format!("tenant={tenant}"), format!("user={user}")];
+        let sealed = pgbench.ask("SELECT encode(sealed, 'hex') FROM refresh_families LIMIT 1")?;
+        pgbench.values = [
+            format!("tenant={tenant}"),
+            format!("user={user}"),
+            format!("sealed=\\x{}", sealed.trim()),
+        ];
         Ok(pgbench)
     }
 
@@ -89,7 +95,11 @@ impl Pgbench {
                     "--define",
                     "generation=0",
                 ])
-                .args(self.whose.iter().flat_map(|define| ["--define", define.as_str()]))
+                .args(
+                    self.values
+                        .iter()
+                        .flat_map(|define| ["--define", define.as_str()]),
+                )
                 .args([
                     "--client",
                     &clients.to_string(),

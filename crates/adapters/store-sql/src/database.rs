@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use chancery_ambient::Fault;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::deadpool::Pool};
+use chancery_ambient::{Fault, Timestamp};
+use diesel::dsl::sql;
+use diesel_async::{
+    AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::deadpool::Pool,
+};
 
 use crate::{
-    DatabaseUrl, postgres,
+    DatabaseUrl,
+    codec::{Instant, Stored},
+    postgres,
     sqlite::{self, Sqlite},
 };
 
@@ -94,6 +99,17 @@ impl Database {
             DatabaseUrl::Postgres(address) => Engine::Postgres(postgres::open(address, settings)?),
         };
         Ok(Self { engine })
+    }
+
+    /// The database's own time; `None` for a file, which has none.
+    #[tracing::instrument(name = "store_sql.time", skip_all)]
+    pub async fn time(&self) -> Result<Option<Timestamp>, Fault> {
+        let Engine::Postgres(_) = &self.engine else {
+            return Ok(None);
+        };
+        let now = diesel::select(sql::<Instant>("clock_timestamp()"));
+        let told: Stored<Timestamp> = read!(self, |conn| now.get_result(conn).await)?;
+        Ok(Some(told.0))
     }
 
     /// Whether the database answers.

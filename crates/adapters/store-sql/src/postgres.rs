@@ -43,6 +43,8 @@ pub(crate) fn open(
         .max_size(settings.pool_size)
         .wait_timeout(Some(settings.pool_wait))
         .create_timeout(Some(settings.connect_timeout))
+        // The connection that was used last is warm, on both sides.
+        .queue_mode(deadpool::managed::QueueMode::Lifo)
         .runtime(deadpool::Runtime::Tokio1)
         .build()
         .map_err(|error| OpenError::Pool(error.into()))

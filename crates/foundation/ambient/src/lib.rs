@@ -2,6 +2,7 @@
 
 mod ambience;
 mod clock;
+mod disciplined;
 mod entropy;
 mod fault;
 mod manual;
@@ -10,6 +11,7 @@ mod timestamp;
 
 pub use ambience::Ambient;
 pub use clock::{Clock, DeadlinePassed, SystemClock, within};
+pub use disciplined::{DisciplinedClock, Offset, SLOWEST_SAMPLE, TooSlow};
 pub use entropy::{Entropy, SystemEntropy};
 pub use fault::{Fault, cause_of};
 pub use manual::{ManualClock, SeededEntropy};

@@ -11,7 +11,7 @@ use chancery_store_sql::{Database, SqlKeyReplicas, SqlKeySets, SqlKeyWitness};
 use chancery_vault::{KeyPath, VaultClient, VaultKeys, VaultSettings};
 use secrecy::SecretString;
 
-use super::{Failure, database, ready_database};
+use super::{Failure, database, database_and_time, ready_database};
 use crate::config::{self, Config, KeyStorage};
 
 /// The key service over the stored set; makes the set when there is none.
@@ -27,9 +27,9 @@ pub(crate) async fn keys(
 
 /// The key service over the stored set; `None` when there is no set.
 pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Failure> {
-    let database = ready_database(config).await?;
-    let store = witnessed(&database, key_store(config, &database, ambient)?);
-    Ok(KeyService::open_existing(store, replicas(&database), key_settings(config), ambient.clone()).await?)
+    let (database, ambient) = database_and_time(config, ambient).await?;
+    let store = witnessed(&database, key_store(config, &database, &ambient)?);
+    Ok(KeyService::open_existing(store, replicas(&database), key_settings(config), ambient).await?)
 }
 
 /// Whether the stored set can be read, whatever has been in use: for `doctor`, which may have no database to ask.

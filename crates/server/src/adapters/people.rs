@@ -14,12 +14,13 @@ use chancery_mail_smtp::SmtpMail;
 use chancery_store_sql::{Database, SqlAccounts, SqlLinks, SqlPasswords, SqlPeople};
 use chancery_tokens::TokenService;
 
-use super::{Failure, keys, login_guard, quota, ready_database, token_service};
+use super::{Failure, database_and_time, keys, login_guard, quota, token_service};
 use crate::config::Config;
 
 /// People and tenants of a server that may be running elsewhere, for an operator's command.
 pub(crate) async fn people(config: &Config, ambient: &Ambient) -> Result<PeopleService, Failure> {
-    let database = ready_database(config).await?;
+    let (database, ambient) = database_and_time(config, ambient).await?;
+    let ambient = &ambient;
     let keys = keys(config, &database, ambient).await?;
     let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
     let hashes = HashPool::start(peppers, HashPool::usual_threads(), ambient.clone())?;
