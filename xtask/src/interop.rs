@@ -8,6 +8,8 @@ mod jose;
 mod llmock;
 mod oauth;
 mod promtool;
+mod replica;
+mod revocation;
 mod rotation;
 mod schemathesis;
 mod server;
@@ -20,10 +22,11 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 8] = [
+const JUDGES: [&Judge; 9] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,
+    &revocation::JUDGE,
     &rotation::JUDGE,
     &schemathesis::JUDGE,
     &aimock::JUDGE,

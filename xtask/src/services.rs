@@ -24,6 +24,7 @@ pub(crate) struct Services {
     postgres_url: String,
     postgres_id: Option<u32>,
     redis_url: String,
+    redis_id: Option<u32>,
     // Dropped in this order: the folder is theirs.
     _daemons: Vec<Daemon>,
     _folder: TempDir,
@@ -42,7 +43,7 @@ impl Services {
             .permissions(Permissions::from_mode(0o755))
             .tempdir()?;
         let mut daemons = Vec::new();
-        let mut postgres_id = None;
+        let (mut postgres_id, mut redis_id) = (None, None);
         let postgres_url = if let Some(url) = named_postgres {
             url
         } else {
@@ -50,15 +51,19 @@ impl Services {
             postgres_id = Some(started.daemon.id());
             keep(&mut daemons, started)
         };
-        let redis_url = match named_redis {
-            Some(url) => url,
-            None => keep(&mut daemons, redis::start(&folder.path().join("redis"))?),
+        let redis_url = if let Some(url) = named_redis {
+            url
+        } else {
+            let started = redis::start(&folder.path().join("redis"))?;
+            redis_id = Some(started.daemon.id());
+            keep(&mut daemons, started)
         };
         println!("postgres: {postgres_url}\nredis: {redis_url}");
         Ok(Self {
             postgres_url,
             postgres_id,
             redis_url,
+            redis_id,
             _daemons: daemons,
             _folder: folder,
         })
@@ -72,6 +77,11 @@ impl Services {
     /// The process of Postgres, when it is ours.
     pub(crate) fn postgres_id(&self) -> Option<u32> {
         self.postgres_id
+    }
+
+    /// The process of Redis, when it is ours.
+    pub(crate) fn redis_id(&self) -> Option<u32> {
+        self.redis_id
     }
 
     /// Where Redis is.
