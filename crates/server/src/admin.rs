@@ -3,8 +3,8 @@
 use std::{error::Error, process::ExitCode};
 
 use chancery_access::Subject;
-use chancery_accounts::{TenantState, UserState};
-use chancery_ambient::Ambient;
+use chancery_accounts::{PeopleService, TenantState, UserState};
+use chancery_ambient::{Ambient, Fault};
 use chancery_ids::{SessionId, TenantId, TokenId, UserId};
 use chancery_tokens::{RevokeTarget, Whose};
 use clap::{Args, Subcommand};
@@ -53,6 +53,16 @@ pub(crate) enum UserAction {
     },
     /// They can log in again.
     Enable {
+        /// The person.
+        user: UserId,
+    },
+    /// They run the platform: they may look into any tenant, with a reason that goes into its audit trail. Their sessions end.
+    MakeOperator {
+        /// The person.
+        user: UserId,
+    },
+    /// They run the platform no more. Their sessions end.
+    UnmakeOperator {
         /// The person.
         user: UserId,
     },
@@ -117,16 +127,8 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
             }
         }
         Action::User { action } => {
-            let (user, state, told) = match action {
-                UserAction::Disable { user } => (user, UserState::Disabled, "disabled"),
-                UserAction::Enable { user } => (user, UserState::Active, "enabled"),
-            };
             let people = adapters::people(config, &ambient).await?;
-            match people.set_user_state(user, state).await? {
-                Some(true) => (true, told),
-                Some(false) => (false, "refused: a tenant would lose its last owner"),
-                None => (false, "there is no such person"),
-            }
+            change_user(&people, action).await?
         }
     };
     println!("{told}");
@@ -136,6 +138,31 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
         ExitCode::FAILURE
     })
 }
+
+/// Whether it was done, and what to say.
+async fn change_user(people: &PeopleService, action: UserAction) -> Result<(bool, &'static str), Fault> {
+    let operator = |done: bool, told| if done { (true, told) } else { (false, NOBODY) };
+    let (user, state, told) = match action {
+        UserAction::Disable { user } => (user, UserState::Disabled, "disabled"),
+        UserAction::Enable { user } => (user, UserState::Active, "enabled"),
+        UserAction::MakeOperator { user } => {
+            return Ok(operator(people.set_operator(user, true).await?, "an operator"));
+        }
+        UserAction::UnmakeOperator { user } => {
+            return Ok(operator(
+                people.set_operator(user, false).await?,
+                "no operator any more",
+            ));
+        }
+    };
+    Ok(match people.set_user_state(user, state).await? {
+        Some(true) => (true, told),
+        Some(false) => (false, "refused: a tenant would lose its last owner"),
+        None => (false, NOBODY),
+    })
+}
+
+const NOBODY: &str = "there is no such person";
 
 impl Targets {
     fn one(self) -> Option<RevokeTarget> {

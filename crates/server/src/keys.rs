@@ -35,7 +35,8 @@ pub(crate) enum Action {
     /// Erase a key that somebody else may have. Everything it signed is refused within a second, and the sessions whose
     /// current token it signed have ended.
     Compromise {
-        /// The key's name.
+        /// The key's name, which may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -116,6 +116,22 @@ impl AccountSystemStore for SqlAccounts {
     }
 
     #[tracing::instrument(name = "store_sql.has_first_owner", skip_all)]
+    #[tracing::instrument(name = "store_sql.record_visit", skip_all, fields(%tenant))]
+    async fn record_visit(&self, tenant: TenantId, event: &Event) -> Result<bool, Fault> {
+        transaction!(self.0, |conn| {
+            let known: i64 = tenants::table
+                .find(Stored(tenant))
+                .count()
+                .get_result(conn)
+                .await?;
+            if known == 0 {
+                return Ok(false);
+            }
+            conn.announce(std::slice::from_ref(event)).await?;
+            Ok(true)
+        })
+    }
+
     async fn has_first_owner(&self) -> Result<bool, Fault> {
         let singleton = first_owner::table.select(first_owner::singleton);
         let found: Option<i16> = read!(self.0, |conn| singleton.first(conn).await.optional())?;
@@ -150,6 +166,7 @@ impl MemberStore for SqlAccounts {
             email: EmailAddress::parse(&person.email).map_err(Fault::corrupt)?,
             email_verified: person.email_verified_at.is_some(),
             role: role.parse().map_err(Fault::corrupt)?,
+            is_operator: person.platform_role.as_deref() == Some(OPERATOR),
             state: user_state(&person.state)?,
             tenant_state: tenant_state(&tenant_state_name)?,
             subject_epoch: codec::count(person.token_epoch)?,
@@ -177,6 +194,9 @@ impl MemberStore for SqlAccounts {
     }
 }
 
+/// The one role that people have on the platform.
+pub(crate) const OPERATOR: &str = "operator";
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 struct UserRow {
@@ -186,6 +206,7 @@ struct UserRow {
     password_hash: Option<String>,
     state: String,
     token_epoch: i64,
+    platform_role: Option<String>,
 }
 
 fn membership((tenant, role, state): (Stored<TenantId>, String, String)) -> Result<Membership, Fault> {

@@ -15,7 +15,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     Database,
-    accounts::user_state,
+    accounts::{OPERATOR, user_state},
     apps::LockTenant,
     codec::Stored,
     database::{read, transaction},
@@ -262,6 +262,34 @@ impl PeopleStore for SqlPeople {
             conn.end_of_person(user, order, epoch).await?;
             conn.announce(events).await?;
             Ok(Some(true))
+        })
+    }
+
+    #[tracing::instrument(name = "store_sql.set_operator", skip_all, fields(%user))]
+    async fn set_operator(
+        &self,
+        user: UserId,
+        is_operator: bool,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<bool, Fault> {
+        transaction!(self.0, |conn| {
+            let epoch: Option<i64> = diesel::update(users::table.find(Stored(user)))
+                .set((
+                    users::platform_role.eq(is_operator.then_some(OPERATOR)),
+                    users::token_epoch.eq(users::token_epoch + 1),
+                    users::updated_at.eq(Stored(order.at)),
+                ))
+                .returning(users::token_epoch)
+                .get_result(conn)
+                .await
+                .optional()?;
+            let Some(epoch) = epoch else {
+                return Err(Undone::Answer(false));
+            };
+            conn.end_of_person(user, order, epoch).await?;
+            conn.announce(events).await?;
+            Ok(true)
         })
     }
 

@@ -85,8 +85,16 @@ impl Fixture {
             password: Some(password),
             state: UserState::Active,
             email_verified: true,
+            is_operator: false,
         });
         user
+    }
+
+    /// Makes the person an operator of the platform.
+    pub(crate) fn make_operator(&self, user: UserId) {
+        let mut state = self.store.state();
+        let found = state.people.iter_mut().find(|person| person.user == user);
+        found.unwrap().is_operator = true;
     }
 
     /// Makes the person a member of a new tenant.

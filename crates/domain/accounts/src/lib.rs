@@ -22,6 +22,7 @@ mod service;
 mod service_accounts;
 #[cfg(test)]
 mod twin;
+mod visits;
 mod watch;
 mod workers;
 
@@ -51,4 +52,5 @@ pub use service_accounts::{
     ServiceAccountParts, ServiceAccountService, ServiceAccountSettings, ServiceIssue, ServiceIssued,
     ServiceStanding, ServiceTokenFilter, ServiceTokenStore, ServiceTokensRefused, SignedRequest, TokenStatus,
 };
+pub use visits::{REASON, VisitRefused};
 pub use watch::AccountWatch;

@@ -45,6 +45,8 @@ pub struct Member {
     pub email_verified: bool,
     /// As what.
     pub role: TenantRole,
+    /// Whether the person runs the platform, too.
+    pub is_operator: bool,
     /// Whether the person may log in.
     pub state: UserState,
     /// Whether the tenant is in use.

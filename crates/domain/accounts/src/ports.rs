@@ -21,6 +21,11 @@ pub trait AccountSystemStore: Send + Sync {
     /// the others leave nothing behind. MUST store the events in the same change.
     async fn create_first_owner(&self, owner: &FirstOwner, events: &[Event]) -> Result<bool, Fault>;
 
+    /// Stores `event`, if there is such a tenant, whatever its state; `false` when there is none.
+    ///
+    /// MUST be one change.
+    async fn record_visit(&self, tenant: TenantId, event: &Event) -> Result<bool, Fault>;
+
     /// Whether the first tenant was created.
     async fn has_first_owner(&self) -> Result<bool, Fault>;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_access::{Principal, Subject};
+use chancery_access::{Principal, Scope, Scopes, Subject};
 use chancery_ambient::Ambient;
 use chancery_ids::{TenantId, UserId};
 use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
@@ -90,11 +90,21 @@ impl Member {
     pub(crate) fn authority(&self) -> Authority {
         Authority {
             role: Some(self.role),
-            scopes: self.role.scopes(),
+            scopes: self.scopes(),
             email_verified: self.email_verified,
             subject_epoch: self.subject_epoch,
             tenant_epoch: self.tenant_epoch,
         }
+    }
+
+    fn scopes(&self) -> Scopes {
+        let of_the_platform = self.is_operator.then_some(Scope::PLATFORM_OPERATOR);
+        self.role
+            .scopes()
+            .iter()
+            .cloned()
+            .chain(of_the_platform)
+            .collect()
     }
 
     pub(crate) fn logged_in(&self, pair: TokenPair) -> LoggedIn {

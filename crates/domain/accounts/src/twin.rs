@@ -37,6 +37,7 @@ pub(crate) struct Person {
     pub(crate) password: Option<PasswordHash>,
     pub(crate) state: UserState,
     pub(crate) email_verified: bool,
+    pub(crate) is_operator: bool,
 }
 
 impl Twin {
@@ -78,6 +79,7 @@ impl AccountSystemStore for Twin {
             password: Some(owner.password.clone()),
             state: UserState::Active,
             email_verified: true,
+            is_operator: false,
         });
         let membership = Membership {
             tenant: owner.tenant,
@@ -87,6 +89,15 @@ impl AccountSystemStore for Twin {
         state.memberships.push((owner.user, membership));
         state.events.extend_from_slice(events);
         Ok(true)
+    }
+
+    async fn record_visit(&self, tenant: TenantId, event: &Event) -> Result<bool, Fault> {
+        let mut state = self.state();
+        let known = state.memberships.iter().any(|(_, place)| place.tenant == tenant);
+        if known {
+            state.events.push(event.clone());
+        }
+        Ok(known)
     }
 
     async fn has_first_owner(&self) -> Result<bool, Fault> {
@@ -107,6 +118,7 @@ impl MemberStore for Twin {
             email: person.email.clone(),
             email_verified: person.email_verified,
             role: membership.role,
+            is_operator: person.is_operator,
             state: person.state,
             tenant_state: membership.tenant_state,
             subject_epoch: 0,

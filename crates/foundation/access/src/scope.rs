@@ -25,6 +25,8 @@ impl Scope {
     pub const ACTIVITY_READ: Self = Self(Cow::Borrowed("activity:read"));
     /// Delete stored workflow runs.
     pub const WORKFLOWS_DELETE: Self = Self(Cow::Borrowed("workflows:delete"));
+    /// Look into any tenant, with a reason that is written down.
+    pub const PLATFORM_OPERATOR: Self = Self(Cow::Borrowed("platform:operator"));
     /// Read what support reads.
     pub const SUPPORT_READ: Self = Self(Cow::Borrowed("support:read"));
     /// Invite, change and remove members.

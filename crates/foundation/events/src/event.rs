@@ -91,6 +91,12 @@ event_kinds! {
     UserDisabled = "user.disabled",
     /// An operator opened it again.
     UserEnabled = "user.enabled",
+    /// Somebody was made an operator of the platform.
+    OperatorMade = "platform.operator_made",
+    /// Somebody is an operator no more.
+    OperatorUnmade = "platform.operator_unmade",
+    /// An operator of the platform is about to read in the tenant.
+    TenantAccessOverride = "tenant.access.override",
     /// An operator stopped a tenant.
     TenantSuspended = "tenant.suspended",
     /// An operator let it go on.

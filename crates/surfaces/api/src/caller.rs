@@ -6,24 +6,33 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{Method, StatusCode},
+    web::Data,
+};
 use chancery_access::Principal;
 use chancery_actix_auth::{Bearer, BearerRefused, Unverified, Verdict, VerifyBearer};
 use chancery_ambient::{Clock, Tasks, run_on, within};
+use chancery_ids::TenantId;
 use chancery_tokens::{TokenRefused, TokenService, Unconfirmed, Verified};
 use futures::{
     FutureExt,
-    future::{BoxFuture, Either},
+    future::{BoxFuture, Either, LocalBoxFuture},
 };
 
-use crate::problem::Failure;
+use crate::{
+    problem::Failure,
+    state::{Api, run},
+};
 
 /// The caller of a handler, with this surface's error body for those who are not known.
 pub(crate) struct Caller(pub(crate) Arc<Principal>);
 
 impl FromRequest for Caller {
     type Error = Failure;
-    type Future = Either<Ready<Result<Self, Failure>>, BoxFuture<'static, Result<Self, Failure>>>;
+    type Future = Either<Ready<Result<Self, Failure>>, LocalBoxFuture<'static, Result<Self, Failure>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = |bearer: Result<Bearer, BearerRefused>| {
@@ -31,11 +40,65 @@ impl FromRequest for Caller {
                 .map(|bearer| Self(bearer.into_principal()))
                 .map_err(Failure::from)
         };
-        match Bearer::from_request(request, payload) {
+        let bearer = Bearer::from_request(request, payload);
+        if request.headers().contains_key(OVERRIDE) {
+            let request = request.clone();
+            return Either::Right(
+                async move { visitor(&request, caller(bearer.await)?).await }.boxed_local(),
+            );
+        }
+        match bearer {
             Either::Left(known) => Either::Left(ready(caller(known.into_inner()))),
-            Either::Right(asking) => Either::Right(asking.map(caller).boxed()),
+            Either::Right(asking) => Either::Right(asking.map(caller).boxed_local()),
         }
     }
+}
+
+/// An operator of the platform asks to look into a tenant: `true`.
+const OVERRIDE: &str = "x-operator-override";
+/// Why.
+const REASON: &str = "x-operator-reason";
+/// Into which.
+const TENANT: &str = "x-tenant-id";
+
+/// An operator as a visitor of another tenant, who reads and does nothing else.
+async fn visitor(request: &HttpRequest, Caller(caller): Caller) -> Result<Caller, Failure> {
+    let header = |name: &'static str| {
+        let mut values = request.headers().get_all(name);
+        let only = values.next().filter(|_| values.next().is_none());
+        only.and_then(|value| value.to_str().ok()).ok_or_else(|| {
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                format!("The header {name} is needed, once."),
+            )
+        })
+    };
+    if header(OVERRIDE)? != "true" {
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "X-Operator-Override is true, or not there.",
+        ));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "An operator reads in a tenant and changes nothing.",
+        ));
+    }
+    let tenant: TenantId = header(TENANT)?
+        .parse()
+        .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "X-Tenant-Id is the id of a tenant."))?;
+    let (reason, route) = (
+        header(REASON)?.to_owned(),
+        format!("{} {}", request.method(), request.path()),
+    );
+    let api = request
+        .app_data::<Data<Api>>()
+        .ok_or_else(|| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "The API is not mounted."))?;
+    let visiting = run(api, |api| async move {
+        api.accounts.visit(&caller, tenant, &reason, &route).await
+    });
+    Ok(Caller(Arc::new(visiting.await?)))
 }
 
 /// How long a request waits for the store to say whether its token was revoked.

@@ -28,6 +28,7 @@ diesel::table! {
         token_epoch -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        platform_role -> Nullable<Text>,
     }
 }
 

@@ -6,6 +6,8 @@
 )]
 
 use chancery_access::TenantRole;
+use chancery_ambient::Ambient;
+use chancery_events::{Event, EventKind};
 use futures::future::join_all;
 
 use super::{
@@ -130,6 +132,24 @@ pub async fn of_many_first_owners_at_once_one_wins(harness: &Harness) {
     assert!(winners.iter().all(|tenant| Some(tenant) == winners.first()));
 }
 
+/// A visit is stored for a tenant that is there, and for no other.
+pub async fn a_visit_is_stored_for_a_tenant_that_is_there(harness: &Harness) {
+    let owner = harness.with_owner("ada@example.org").await;
+    let ambient = Ambient::system();
+    let visit = |tenant| Event::new(&ambient, tenant, EventKind::TenantAccessOverride, "a visit");
+    let nowhere = visit(ambient.new_id());
+    assert!(
+        !harness
+            .system
+            .record_visit(nowhere.tenant, &nowhere)
+            .await
+            .unwrap()
+    );
+    let here = visit(owner.tenant);
+    assert!(harness.system.record_visit(here.tenant, &here).await.unwrap());
+    assert_eq!(harness.events().await, [here]);
+}
+
 /// Turns the clauses into tests. `$fresh` is an async expression that yields a
 /// [`Harness`](crate::contract::Harness) over an implementation with nothing in it.
 #[macro_export]
@@ -139,7 +159,8 @@ macro_rules! account_system_store_contract {
             the_first_owner_is_found_ready_to_log_in, an_address_is_found_whatever_its_letter_case,
             an_unknown_address_is_absent, the_first_owner_is_there_once_created,
             creating_the_first_owner_stores_its_events, a_second_first_owner_leaves_nothing_behind,
-            creating_the_same_owner_again_changes_nothing, of_many_first_owners_at_once_one_wins);
+            creating_the_same_owner_again_changes_nothing, of_many_first_owners_at_once_one_wins,
+            a_visit_is_stored_for_a_tenant_that_is_there);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]

@@ -307,6 +307,25 @@ pub async fn an_invitation_ends_with_its_senders_power(scene: Scene) {
     }
 }
 
+/// An operator is one until taken back; either way their tokens end.
+pub async fn an_operator_is_made_and_unmade_and_their_tokens_end(scene: Scene) {
+    let user = scene.join("ada@example.org", TenantRole::Member).await;
+    let is_operator = async || {
+        let member = scene.members.find_member(scene.tenant, user).await.unwrap();
+        member.unwrap().is_operator
+    };
+    assert!(!is_operator().await);
+    for (number, wanted) in [true, false].into_iter().enumerate() {
+        let set = scene.people.set_operator(user, wanted, order(), &[]).await;
+        assert!(set.unwrap());
+        assert_eq!(is_operator().await, wanted);
+        assert!(scene.is_revoked(user, u64::try_from(number).unwrap()).await);
+    }
+    let nobody = Ambient::system().new_id();
+    let unknown = scene.people.set_operator(nobody, true, order(), &[]).await;
+    assert!(!unknown.unwrap());
+}
+
 /// Closing an account and stopping a tenant raise their epochs; what is not there is not closed.
 pub async fn a_closed_account_and_a_stopped_tenant_lose_their_tokens(scene: Scene) {
     let user = scene.join("ada@example.org", TenantRole::Member).await;
@@ -354,6 +373,7 @@ macro_rules! people_store_contract {
             an_invitation_is_accepted_once, an_invitation_ends_with_its_senders_power,
             a_changed_member_loses_their_tokens, who_was_lowered_changes_nobody,
             a_tenant_keeps_an_owner, a_closed_owner_does_not_count,
+            an_operator_is_made_and_unmade_and_their_tokens_end,
             a_closed_account_and_a_stopped_tenant_lose_their_tokens);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(

@@ -98,6 +98,22 @@ impl PeopleService {
             .await
     }
 
+    /// For an operator: makes a person an operator, or one no more. `false` when there is no such person.
+    #[tracing::instrument(name = "accounts.set_operator", skip_all, fields(%user))]
+    pub async fn set_operator(&self, user: UserId, is_operator: bool) -> Result<bool, Fault> {
+        let kind = if is_operator {
+            EventKind::OperatorMade
+        } else {
+            EventKind::OperatorUnmade
+        };
+        let event = self.event(TenantId::PLATFORM, kind, user.to_string());
+        let order = RevocationOrder::new(&self.parts.ambient);
+        self.parts
+            .people
+            .set_operator(user, is_operator, order, &[event])
+            .await
+    }
+
     /// For an operator: stops a tenant, or lets it go on. `false` when there is none.
     #[tracing::instrument(name = "accounts.set_tenant_state", skip_all, fields(%tenant))]
     pub async fn set_tenant_state(&self, tenant: TenantId, state: TenantState) -> Result<bool, Fault> {

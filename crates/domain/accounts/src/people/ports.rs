@@ -79,6 +79,16 @@ pub trait PeopleStore: Send + Sync {
         events: &[Event],
     ) -> Result<Option<bool>, Fault>;
 
+    /// Sets whether a person runs the platform; either way it raises the epoch and ends their sessions. `false` when there is no
+    /// such person.
+    async fn set_operator(
+        &self,
+        user: UserId,
+        is_operator: bool,
+        order: RevocationOrder,
+        events: &[Event],
+    ) -> Result<bool, Fault>;
+
     /// Sets whether a tenant is in use; stopping raises its epoch. `false` when there is no such tenant.
     async fn set_tenant_state(
         &self,

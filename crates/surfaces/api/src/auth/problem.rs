@@ -4,7 +4,7 @@ use actix_web::http::{
     StatusCode,
     header::{self, HeaderValue},
 };
-use chancery_accounts::{HashPool, LoginRefused, RefreshRefused};
+use chancery_accounts::{HashPool, LoginRefused, RefreshRefused, VisitRefused};
 use chancery_tokens::{EndRefused, TokensError};
 use serde_json::json;
 
@@ -75,6 +75,20 @@ impl From<chancery_tokens::RefreshRefused> for Failure {
                 stale()
             }
             Refused::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<VisitRefused> for Failure {
+    fn from(refused: VisitRefused) -> Self {
+        match refused {
+            VisitRefused::Denied(denied) => denied.into(),
+            VisitRefused::Reason => Self::new(
+                StatusCode::BAD_REQUEST,
+                "X-Operator-Reason has 8 to 500 characters.",
+            ),
+            VisitRefused::Absent => Self::not_found("There is no such tenant."),
+            VisitRefused::Fault(fault) => fault.into(),
         }
     }
 }
