@@ -12,6 +12,7 @@
 mod bench;
 mod binary;
 mod ci;
+mod coverage;
 mod deny;
 mod interop;
 mod migrate;
@@ -46,6 +47,8 @@ enum Command {
     Tidy,
     /// Run the tests against private Postgres and Redis instances
     Test(test::Arguments),
+    /// Count the lines of keys, tokens and accounts that their own tests run; fails below 90 %
+    Coverage,
     /// Let outside programs judge the real binary
     Interop(interop::Arguments),
     /// Measure the real binary beside what bounds it
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Coverage => coverage::run(),
         Command::Interop(arguments) => interop::run(&arguments),
         Command::Bench(bench) => bench::run(&bench),
         Command::Openapi(arguments) => openapi::run(&arguments),

@@ -19,6 +19,11 @@ pub(crate) const DENY: CargoTool = CargoTool {
     name: "cargo-deny",
     version: "0.20.2",
 };
+/// Counts the lines that tests run.
+pub(crate) const LLVM_COV: CargoTool = CargoTool {
+    name: "cargo-llvm-cov",
+    version: "0.9.1",
+};
 /// The test runner.
 pub(crate) const NEXTEST: CargoTool = CargoTool {
     name: "cargo-nextest",
@@ -63,6 +68,39 @@ impl CargoTool {
                     .any(|word| word == self.version)
             })
     }
+}
+
+/// Tells [`LLVM_COV`] where the two programs of LLVM are that read what the compiler counted: nothing where rustup has installed
+/// them beside the compiler, else those of Debian's package of the compiler's own LLVM.
+pub(crate) fn llvm() -> Outcome<Vec<(&'static str, PathBuf)>> {
+    let rustc = |arguments: &[&str]| process::output(Command::new("rustc").args(arguments));
+    let version = rustc(&["--verbose", "--version"])?;
+    let said = |name: &str| version.lines().find_map(|line| line.strip_prefix(name));
+    let host = said("host: ").ok_or("rustc does not say its host")?;
+    let llvm = said("LLVM version: ").ok_or("rustc does not say its LLVM")?;
+    let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim());
+    if sysroot
+        .join("lib/rustlib")
+        .join(host)
+        .join("bin/llvm-cov")
+        .is_file()
+    {
+        return Ok(Vec::new());
+    }
+    // Counts of one major version are not read by another's programs.
+    let major = llvm.split('.').next().unwrap_or(llvm);
+    let program = |name: &str| process::find(&format!("{name}-{major}"));
+    if program("llvm-cov").is_none() || program("llvm-profdata").is_none() {
+        install_system_packages(&[&format!("llvm-{major}")])
+            .map_err(|error| format!("{error}\n  or: rustup component add llvm-tools"))?;
+    }
+    [("LLVM_COV", "llvm-cov"), ("LLVM_PROFDATA", "llvm-profdata")]
+        .into_iter()
+        .map(|(variable, name)| {
+            let found = program(name).ok_or_else(|| format!("{name}-{major} is not on PATH"))?;
+            Ok((variable, found))
+        })
+        .collect()
 }
 
 /// Installs Debian packages, saying so, when we may; else the error is the one command to run.

@@ -31,22 +31,25 @@ pub(crate) struct Fixture {
     pub(crate) store: Arc<Twin>,
     pub(crate) service: AccountService,
     pub(crate) sessions: Bench,
+    pub(crate) families: Arc<MemoryFamilies>,
+    pub(crate) guard: Arc<LoginGuard>,
     pub(crate) ambient: Ambient,
 }
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let (store, ambient) = (Arc::new(Twin::default()), Ambient::system());
-        let sessions = Bench::over(Arc::new(MemoryFamilies::default()), ambient.new_id()).await;
+        let families = Arc::new(MemoryFamilies::default());
+        let sessions = Bench::over(families.clone(), ambient.new_id()).await;
         let tokens = sessions.tokens.clone();
         let tally = Arc::new(MemoryTally::default());
-        let guard = LoginGuard::new(tally, &"secret".into(), lockout(5, 50));
+        let guard = Arc::new(LoginGuard::new(tally, &"secret".into(), lockout(5, 50)));
         let service = AccountService::new(
             store.clone(),
             store.clone(),
             tokens,
             pool(),
-            Arc::new(guard),
+            guard.clone(),
             service_accounts(&sessions),
             ambient.clone(),
         );
@@ -54,6 +57,8 @@ impl Fixture {
             store,
             service,
             sessions,
+            families,
+            guard,
             ambient,
         }
     }
@@ -86,6 +91,8 @@ impl Fixture {
             state: UserState::Active,
             email_verified: true,
             is_operator: false,
+            epoch: 0,
+            earlier: Vec::new(),
         });
         user
     }
@@ -100,13 +107,18 @@ impl Fixture {
     /// Makes the person a member of a new tenant.
     pub(crate) fn join_new_tenant(&self, user: UserId, role: TenantRole) -> TenantId {
         let tenant = self.ambient.new_id();
+        self.join(tenant, user, role);
+        tenant
+    }
+
+    /// Makes the person a member of the tenant.
+    pub(crate) fn join(&self, tenant: TenantId, user: UserId, role: TenantRole) {
         let membership = Membership {
             tenant,
             role,
             tenant_state: TenantState::Active,
         };
         self.store.state().memberships.push((user, membership));
-        tenant
     }
 
     /// A person with [`PASSWORD`] and a tenant.

@@ -27,6 +27,7 @@ pub(crate) struct State {
     pub(crate) people: Vec<Person>,
     /// Which person is what, in which tenant, whose state is.
     pub(crate) memberships: Vec<(UserId, Membership)>,
+    pub(crate) tenant_epochs: HashMap<TenantId, u64>,
     pub(crate) events: Vec<Event>,
     has_first_owner: bool,
 }
@@ -38,6 +39,10 @@ pub(crate) struct Person {
     pub(crate) state: UserState,
     pub(crate) email_verified: bool,
     pub(crate) is_operator: bool,
+    /// Under which their tokens are issued.
+    pub(crate) epoch: u64,
+    /// Their passwords before this one, newest first.
+    pub(crate) earlier: Vec<PasswordHash>,
 }
 
 impl Twin {
@@ -80,6 +85,8 @@ impl AccountSystemStore for Twin {
             state: UserState::Active,
             email_verified: true,
             is_operator: false,
+            epoch: 0,
+            earlier: Vec::new(),
         });
         let membership = Membership {
             tenant: owner.tenant,
@@ -121,8 +128,8 @@ impl MemberStore for Twin {
             is_operator: person.is_operator,
             state: person.state,
             tenant_state: membership.tenant_state,
-            subject_epoch: 0,
-            tenant_epoch: 0,
+            subject_epoch: person.epoch,
+            tenant_epoch: state.tenant_epochs.get(&tenant).copied().unwrap_or_default(),
         }))
     }
 

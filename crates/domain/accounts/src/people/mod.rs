@@ -9,6 +9,10 @@ mod passwords;
 mod policy;
 mod ports;
 mod service;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twin;
 
 pub use error::{InvitationRefused, LinkRefused, MembersRefused, PasswordRefused};
 pub use invitations::Acceptance;

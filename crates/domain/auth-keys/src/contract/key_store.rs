@@ -7,12 +7,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chancery_ambient::{Ambient, TokioTasks, run_on};
-use chancery_jose::SigningKey;
+use chancery_ambient::{Ambient, ManualClock, SystemEntropy, TokioTasks, run_on};
+use chancery_jose::{Algorithm, SigningKey};
 use futures::future::join_all;
 use secrecy::ExposeSecret;
 
-use crate::{KeyLives, KeySet, KeySetName, KeyStore, Saved};
+use super::MemoryReplicas;
+use crate::{KeyLives, KeyService, KeySet, KeySetName, KeySettings, KeyState, KeyStore, Saved};
 
 /// What was never saved is absent, and no fault.
 pub async fn a_set_that_was_never_saved_is_absent(store: Arc<dyn KeyStore>) {
@@ -68,6 +69,55 @@ pub async fn of_32_changes_at_once_one_is_stored(store: Arc<dyn KeyStore>) {
     assert_eq!(store.save(0, &set).await.unwrap(), Saved::Stored);
     let changes = std::iter::repeat_with(|| life_of(&set).remove(0)).take(32);
     assert_one_winner(store, set.version(), changes.collect()).await;
+}
+
+/// Of 32 replicas that promote at once one does, and the key that stops signing has no private half from then on.
+pub async fn of_32_promotions_at_once_one_is_made(store: Arc<dyn KeyStore>) {
+    let clock = Arc::new(ManualClock::at(Ambient::system().now()));
+    let ambient = Ambient {
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let settings = KeySettings {
+        jwks_max_age: Duration::from_mins(5),
+        longest_life: Duration::from_mins(15),
+        algorithm: Algorithm::EdDsa,
+        rotation_overlap: Duration::from_hours(24),
+        dual_signing: None,
+    };
+    let open = || {
+        let replicas = Arc::new(MemoryReplicas::default());
+        KeyService::open(store.clone(), replicas, settings.clone(), ambient.clone())
+    };
+    let first = open().await.unwrap();
+    let replaced = first.set().active().unwrap().kid().clone();
+    clock.advance(Duration::from_mins(11));
+    let tasks = TokioTasks::current();
+    let services = join_all((0..32).map(|_| open())).await;
+    let promotions = services.into_iter().map(|service| {
+        let service = service.unwrap();
+        run_on(&*tasks, async move { service.promote().await.is_ok() })
+    });
+    let made = join_all(promotions).await;
+    assert_eq!(made.into_iter().filter(|done| *done.as_ref().unwrap()).count(), 1);
+    let stored = store.load(KeySetName::Api).await.unwrap().unwrap();
+    let retiring: Vec<_> = stored
+        .keys()
+        .iter()
+        .filter(|key| key.state() == KeyState::Retiring)
+        .collect();
+    assert_eq!(retiring.len(), 1);
+    let text = stored.to_stored();
+    let document: serde_json::Value = serde_json::from_str(text.expose_secret()).unwrap();
+    let entries = document.get("keys").unwrap().as_array().unwrap();
+    let entry = entries
+        .iter()
+        .find(|entry| entry.to_string().contains(replaced.as_str()))
+        .unwrap();
+    assert!(
+        !entry.to_string().contains("\"d\""),
+        "a retiring key has a private member"
+    );
 }
 
 /// While one version follows another, every reader sees one of them whole.
@@ -163,7 +213,7 @@ macro_rules! key_store_contract {
         $crate::key_store_contract!(@tests $fresh,
             a_set_that_was_never_saved_is_absent, a_set_comes_back_exactly_as_it_was_saved, each_set_is_kept_apart,
             a_save_over_another_version_changes_nothing, of_32_first_sets_at_once_one_is_stored,
-            of_32_changes_at_once_one_is_stored, readers_see_one_whole_set_while_it_changes);
+            of_32_changes_at_once_one_is_stored, of_32_promotions_at_once_one_is_made, readers_see_one_whole_set_while_it_changes);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chancery_ambient::{Ambient, Fault, ManualClock, SystemEntropy, Timestamp, TokioTasks, run_on};
+use chancery_ambient::{Ambient, Fault, ManualClock, SystemEntropy, Timestamp};
 use chancery_jose::{Algorithm, JwkSet, VerifyingKey, jws};
 use chancery_token_verify::TokenKind;
 use futures::future::join_all;
@@ -182,34 +182,6 @@ async fn another_process_follows_when_its_turn_comes() {
     assert_eq!(
         one.set().active().unwrap().kid(),
         other.set().active().unwrap().kid()
-    );
-}
-
-#[tokio::test]
-async fn of_32_promotions_at_once_one_is_made() {
-    let f = Fixture::new();
-    let opening = f.open().await;
-    f.wait_for_the_spare(&opening).await;
-    let services = join_all((0..32).map(|_| f.open())).await;
-    let tasks = TokioTasks::current();
-    let answers = join_all(
-        services
-            .into_iter()
-            .map(|service| run_on(&*tasks, async move { service.promote().await.is_ok() })),
-    )
-    .await;
-    assert_eq!(
-        answers.into_iter().filter(|won| *won.as_ref().unwrap()).count(),
-        1
-    );
-    let stored = f.store.load(SET).await.unwrap().unwrap();
-    assert_eq!(
-        stored
-            .keys()
-            .iter()
-            .filter(|key| key.state() == KeyState::Retiring)
-            .count(),
-        1
     );
 }
 
