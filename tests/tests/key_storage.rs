@@ -276,3 +276,32 @@ async fn a_second_token_comes_with_the_first_while_a_rollout_is_under_way() {
     .await;
     assert!(promoted.get("secondary_access_token").is_none());
 }
+
+/// Security.md 1: kill -9 at any step of the file's write leaves a set that can be loaded.
+#[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the moment of the kill is what is tried out"
+)]
+async fn a_kill_while_keys_are_written_leaves_a_set_that_can_be_loaded() {
+    let settings = Settings::sqlite();
+    settings.start().await.stop().await;
+    for step in 0..24_u64 {
+        let mut staging = settings
+            .command(&["keys", "stage", "--replace"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(4 * step)).await;
+        // It may have ended by itself.
+        let _ = staging.kill().await;
+        let keys = kids(&settings).await;
+        assert!(
+            keys.iter().any(|(state, _)| state == "active"),
+            "killed after {} ms",
+            4 * step
+        );
+    }
+    settings.run(&["keys", "stage", "--replace"]).await;
+    settings.start().await.stop().await;
+}

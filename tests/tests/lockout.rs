@@ -127,3 +127,37 @@ async fn replicas_count_together_and_without_redis_they_still_log_in_refresh_and
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_wrong_logins_at_once_over_two_replicas_five_reach_the_password() {
+    let redis = TestRedis::start().await;
+    let settings = Settings::postgres()
+        .await
+        .with("REDIS_URL", redis.url())
+        .with("AUTH_IP_LOCKOUT_THRESHOLD", "0");
+    let servers = [settings.start().await, settings.start().await];
+    let tries = servers
+        .iter()
+        .cycle()
+        .take(100)
+        .map(|server| log_in(&server.url, OWNER_EMAIL, WRONG, None));
+    for answer in futures::future::join_all(tries).await {
+        // One that finds no room among the hashes is told so, and was counted.
+        let told = [
+            StatusCode::UNAUTHORIZED,
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        assert!(told.contains(&answer.status), "{}", answer.body);
+    }
+    let mut held_back = 0;
+    for server in &servers {
+        let metrics = client().get(format!("{}/metrics", server.url)).send();
+        let text = metrics.await.unwrap().text().await.unwrap();
+        let count = text
+            .lines()
+            .find_map(|line| line.strip_prefix("auth_lockouts_total{reason=\"address\"} "));
+        held_back += count.map_or(0, |count| count.parse::<u32>().unwrap());
+    }
+    assert_eq!(held_back, 95);
+}

@@ -9,7 +9,7 @@ use crate::{Outcome, process, workspace};
 
 /// Builds the binary and answers where it is.
 ///
-/// `--workspace` and `--examples` (there are none) make cargo choose the same dependency features as for the tests of
+/// `--workspace` and `--examples` make cargo choose the same dependency features as for the tests of
 /// the whole workspace. With `-p chancery-server` alone it would compile most dependencies a second time.
 pub(crate) fn build() -> Outcome<PathBuf> {
     let messages = process::output(

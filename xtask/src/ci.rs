@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Outcome, deny, openapi, process, test, tidy, workspace};
+use crate::{Outcome, coverage, deny, openapi, process, test, tidy, workspace};
 
 /// A name and what is run under it.
 type Step = (&'static str, fn() -> Outcome);
 
 /// The steps. All cargo steps select the same packages and features (`--workspace`, with the development
 /// dependencies that tests bring), so that no dependency is compiled for one step and again for the next.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("fmt", || cargo("fmt --all --check")),
     ("clippy", || {
         // All features: the tests that only `cargo xtask interop` runs must compile too.
@@ -17,11 +17,12 @@ const STEPS: [Step; 8] = [
     }),
     ("tidy", tidy::run),
     ("test", test::run_all),
-    // `--examples` (there are none) makes cargo choose the features of the tests, see `binary`.
+    // `--examples` makes cargo choose the features of the tests, see `binary`.
     ("docs", || {
         cargo("doc --quiet --workspace --no-deps --lib --examples")
     }),
     ("doctests", || cargo("test --quiet --workspace --doc")),
+    ("coverage", coverage::run),
     ("deny", deny::run),
     ("openapi", openapi::check),
 ];

@@ -111,7 +111,10 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         ambient: ambient.clone(),
     };
     let runs = Arc::new(RunService::new(parts, run_settings(config)));
-    let trail = Arc::new(AuditTrail::new(Arc::new(SqlAudit::new(database.clone()))));
+    let trail = Arc::new(AuditTrail::new(
+        Arc::new(SqlAudit::new(database.clone())),
+        ambient.clock.clone(),
+    ));
     let apps = Arc::new(apps(config, &database, redis.as_ref(), &tokens, &ambient));
     let readiness = Readiness {
         database: database.clone(),
@@ -250,6 +253,12 @@ fn fan_out(redis: Option<&Redis>, tasks: &TokioTasks, ambient: &Ambient) -> Arc<
         )),
         None => Arc::new(InProcessFanOut::default()),
     }
+}
+
+/// The record of a server that may be running elsewhere, for an operator's command.
+pub(crate) async fn audit_trail(config: &Config, ambient: &Ambient) -> Result<AuditTrail, Failure> {
+    let (database, ambient) = database_and_time(config, ambient).await?;
+    Ok(AuditTrail::new(Arc::new(SqlAudit::new(database)), ambient.clock))
 }
 
 /// The tokens of a server that may be running elsewhere, for an operator's command.

@@ -5,6 +5,7 @@ use std::{error::Error, process::ExitCode};
 use chancery_access::Subject;
 use chancery_accounts::{PeopleService, TenantState, UserState};
 use chancery_ambient::{Ambient, Fault};
+use chancery_audit::Verdict;
 use chancery_ids::{SessionId, TenantId, TokenId, UserId};
 use chancery_tokens::{RevokeTarget, Whose};
 use clap::{Args, Subcommand};
@@ -20,6 +21,11 @@ pub(crate) enum Action {
     Tenant {
         #[command(subcommand)]
         action: TenantAction,
+    },
+    /// Walk a tenant's audit trail and say whether anybody changed it.
+    VerifyAudit {
+        /// The tenant.
+        tenant: TenantId,
     },
     /// Close a person's account, or open it again. Their sessions and access tokens end within a second.
     User {
@@ -125,6 +131,25 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
             } else {
                 (false, "there is no such tenant")
             }
+        }
+        Action::VerifyAudit { tenant } => {
+            return Ok(
+                match adapters::audit_trail(config, &ambient)
+                    .await?
+                    .verify(tenant)
+                    .await?
+                {
+                    Verdict::Whole { days, entries, head } => {
+                        let head = head.map_or_else(|| "nothing".to_owned(), |head| head.to_string());
+                        println!("whole: {entries} entries of {days} days, up to {head}");
+                        ExitCode::SUCCESS
+                    }
+                    Verdict::Broken { day, number, fault } => {
+                        println!("broken: entry {number} of {day} is {fault}");
+                        ExitCode::FAILURE
+                    }
+                },
+            );
         }
         Action::User { action } => {
             let people = adapters::people(config, &ambient).await?;

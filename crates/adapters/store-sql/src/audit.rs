@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};
-use chancery_audit::AuditStore;
+use chancery_audit::{AuditStore, Day, Entry, Hash, Head};
 use chancery_events::Event;
 use chancery_ids::{Cursor, EventId, Limit, Page, TenantId};
 use diesel::prelude::*;
@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use crate::{
     Database,
-    codec::Stored,
-    database::{read, write_one},
+    codec::{self, Stored},
+    database::{read, transaction},
+    fault::Undone,
     outbox::payload,
-    schema::events::audit_events,
+    schema::events::{audit_days, audit_events, audit_tails},
 };
 
 /// [`AuditStore`] on either engine.
@@ -31,11 +32,115 @@ impl SqlAudit {
 #[async_trait]
 impl AuditStore for SqlAudit {
     #[tracing::instrument(name = "store_sql.record", skip_all, fields(event = %event.id))]
-    async fn record(&self, event: &Event) -> Result<(), Fault> {
-        let insert = diesel::insert_into(audit_events::table)
-            .values(RecordRow::from(event))
-            .on_conflict_do_nothing();
-        write_one!(self.0, |conn| insert.execute(conn).await.map(drop))
+    async fn record(&self, event: &Event, today: Day) -> Result<Option<Head>, Fault> {
+        let tenant = event.tenant;
+        transaction!(self.0, |conn| {
+            diesel::insert_into(audit_tails::table)
+                .values(HeadRow::from_head(&Head::begin(tenant, today, None))?)
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
+            // From here on nobody else appends to this tenant's chain.
+            let last: HeadRow = diesel::update(audit_tails::table.find(Stored(tenant)))
+                .set(audit_tails::number.eq(audit_tails::number))
+                .returning((
+                    audit_tails::tenant_id,
+                    audit_tails::day,
+                    audit_tails::number,
+                    audit_tails::head,
+                ))
+                .get_result(conn)
+                .await?;
+            let last = last.head()?;
+            let ended = (last.day < today).then_some(last);
+            let before = match ended {
+                Some(ended) => Head::begin(tenant, today, Some(ended.hash)),
+                None => last,
+            };
+            let head = before.with(event);
+            let row = HeadRow::from_head(&head)?;
+            let added = diesel::insert_into(audit_events::table)
+                .values((
+                    RecordRow::from(event),
+                    audit_events::day.eq(row.day),
+                    audit_events::number.eq(row.number),
+                    audit_events::hash.eq(&row.head),
+                ))
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
+            if added == 0 {
+                return Err(Undone::Answer(None));
+            }
+            if let Some(ended) = &ended {
+                diesel::insert_into(audit_days::table)
+                    .values(HeadRow::from_head(ended)?.into_day())
+                    .execute(conn)
+                    .await?;
+            }
+            diesel::update(audit_tails::table.find(Stored(tenant)))
+                .set((
+                    audit_tails::day.eq(row.day),
+                    audit_tails::number.eq(row.number),
+                    audit_tails::head.eq(row.head),
+                ))
+                .execute(conn)
+                .await?;
+            Ok(ended)
+        })
+    }
+
+    #[tracing::instrument(name = "store_sql.next_audit_day", skip_all, fields(%tenant))]
+    async fn next_day(&self, tenant: TenantId, after: Option<Day>) -> Result<Option<Head>, Fault> {
+        let after = after.map_or(i64::MIN, |day| day.0);
+        let ended = audit_days::table
+            .filter(audit_days::tenant_id.eq(Stored(tenant)))
+            .filter(audit_days::day.gt(after))
+            .order(audit_days::day)
+            .select((
+                audit_days::tenant_id,
+                audit_days::day,
+                audit_days::number,
+                audit_days::head,
+            ));
+        let standing = audit_tails::table
+            .find(Stored(tenant))
+            .filter(audit_tails::day.gt(after))
+            .select((
+                audit_tails::tenant_id,
+                audit_tails::day,
+                audit_tails::number,
+                audit_tails::head,
+            ));
+        let found: Option<HeadRow> = read!(self.0, |conn| {
+            match ended.first(conn).await.optional()? {
+                Some(ended) => Ok(Some(ended)),
+                None => standing.first(conn).await.optional(),
+            }
+        })?;
+        found.map(HeadRow::head).transpose()
+    }
+
+    #[tracing::instrument(name = "store_sql.audit_entries", skip_all, fields(%tenant))]
+    async fn entries(&self, tenant: TenantId, day: Day, after: u64, limit: u16) -> Result<Vec<Entry>, Fault> {
+        let behind = audit_events::table
+            .filter(audit_events::tenant_id.eq(Stored(tenant)))
+            .filter(audit_events::day.eq(day.0))
+            .filter(audit_events::number.gt(codec::big_int(after)?))
+            .order(audit_events::number)
+            .limit(limit.into());
+        let rows: Vec<(RecordRow, Option<i64>, Option<Vec<u8>>)> = read!(self.0, |conn| behind
+            .select((RecordRow::as_select(), audit_events::number, audit_events::hash))
+            .load(conn)
+            .await)?;
+        let entry = |(row, number, hash): (RecordRow, Option<i64>, Option<Vec<u8>>)| {
+            Ok(Entry {
+                event: row.try_into()?,
+                number: codec::count(number.unwrap_or_default())?,
+                hash: Hash(codec::fixed("audit_events.hash", &hash.unwrap_or_default())?),
+            })
+        };
+        rows.into_iter().map(entry).collect()
     }
 
     #[tracing::instrument(name = "store_sql.list_audit", skip_all, fields(%tenant))]
@@ -58,6 +163,60 @@ impl AuditStore for SqlAudit {
             .await)?;
         let events = rows.into_iter().map(Event::try_from).collect::<Result<_, _>>()?;
         Ok(Page::cut(events, limit, |last: &Event| Cursor::of(&last.id)))
+    }
+}
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = audit_tails)]
+struct HeadRow {
+    tenant_id: Stored<TenantId>,
+    day: i64,
+    number: i64,
+    head: Vec<u8>,
+}
+
+/// The same as the end of a day.
+#[derive(Insertable)]
+#[diesel(table_name = audit_days)]
+struct DayRow {
+    tenant_id: Stored<TenantId>,
+    day: i64,
+    number: i64,
+    head: Vec<u8>,
+}
+
+impl HeadRow {
+    fn from_head(head: &Head) -> Result<Self, Fault> {
+        Ok(Self {
+            tenant_id: Stored(head.tenant),
+            day: head.day.0,
+            number: codec::big_int(head.number)?,
+            head: head.hash.0.to_vec(),
+        })
+    }
+
+    fn head(self) -> Result<Head, Fault> {
+        Ok(Head {
+            tenant: self.tenant_id.0,
+            day: Day(self.day),
+            number: codec::count(self.number)?,
+            hash: Hash(codec::fixed("audit_tails.head", &self.head)?),
+        })
+    }
+
+    fn into_day(self) -> DayRow {
+        let Self {
+            tenant_id,
+            day,
+            number,
+            head,
+        } = self;
+        DayRow {
+            tenant_id,
+            day,
+            number,
+            head,
+        }
     }
 }
 

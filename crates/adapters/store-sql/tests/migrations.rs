@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chancery_accounts::{AccountSystemStore, EmailAddress, FirstOwner, PasswordHash};
 use chancery_ambient::Ambient;
-use chancery_audit::AuditStore;
+use chancery_audit::{AuditStore, Day};
 use chancery_events::{Event, EventKind, OutboxStore};
 use chancery_store_sql::{MigrationStatus, Migrator, SqlAccounts, SqlAudit, SqlOutbox};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
@@ -71,7 +71,11 @@ async fn fill(fresh: &Fresh) {
         .create_first_owner(&owner, std::slice::from_ref(&event))
         .await
         .unwrap();
-    SqlAudit::new(fresh.database()).record(&event).await.unwrap();
+    let today = Day::of(event.at);
+    SqlAudit::new(fresh.database())
+        .record(&event, today)
+        .await
+        .unwrap();
     SqlOutbox::new(fresh.database()).announce(&[event]).await.unwrap();
     assert!(accounts.has_first_owner().await.unwrap());
 }

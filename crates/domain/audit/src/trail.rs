@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chancery_ambient::Fault;
+use chancery_ambient::{Clock, Fault};
 use chancery_events::{Consumer, Event};
 
-use crate::AuditStore;
+use crate::{AuditStore, Day};
 
 /// Puts every event that comes out of the outbox into its tenant's record. An event that comes twice is there once.
 pub struct AuditTrail {
-    store: Arc<dyn AuditStore>,
+    pub(crate) store: Arc<dyn AuditStore>,
+    clock: Arc<dyn Clock>,
 }
 
 impl AuditTrail {
     /// A trail kept in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn AuditStore>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn AuditStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
     }
 }
 
@@ -29,7 +30,12 @@ impl Consumer for AuditTrail {
 
     #[tracing::instrument(name = "audit.consume", skip_all, fields(event = %event.id))]
     async fn consume(&self, event: &Event) -> Result<(), Fault> {
-        self.store.record(event).await
+        let ended = self.store.record(event, Day::of(self.clock.now())).await?;
+        if let Some(head) = ended {
+            // Whoever keeps the log elsewhere can tell that the record was not written anew.
+            tracing::info!(tenant = %head.tenant, day = %head.day, entries = head.number, hash = %head.hash, "audit.day_ended");
+        }
+        Ok(())
     }
 }
 
@@ -47,7 +53,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_delivered_twice_is_recorded_once() {
         let (store, ambient) = (Arc::new(Twin::default()), Ambient::system());
-        let trail = AuditTrail::new(store.clone());
+        let trail = AuditTrail::new(store.clone(), ambient.clock.clone());
         let event = Event::new(&ambient, ambient.new_id(), EventKind::SessionStarted, "s");
         trail.consume(&event).await.unwrap();
         trail.consume(&event).await.unwrap();

@@ -17,7 +17,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::codec::{Instant, Json, Uuid};
 
     audit_events (tenant_id, id) {
@@ -27,5 +27,32 @@ diesel::table! {
         subject -> Text,
         at -> Instant,
         payload -> Json,
+        day -> Nullable<BigInt>,
+        number -> Nullable<BigInt>,
+        hash -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::codec::Uuid;
+
+    audit_tails (tenant_id) {
+        tenant_id -> Uuid,
+        day -> BigInt,
+        number -> BigInt,
+        head -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::codec::Uuid;
+
+    audit_days (tenant_id, day) {
+        tenant_id -> Uuid,
+        day -> BigInt,
+        number -> BigInt,
+        head -> Binary,
     }
 }
