@@ -35,6 +35,16 @@ async fn a_changed_record_is_found_out() {
         "{told}"
     );
 
+    // What an operator does to the keys is in the platform's.
+    settings.run(&["keys", "stage", "--replace"]).await;
+    eventually("the change of keys is in the record", async || {
+        let query =
+            "SELECT payload->>'action' FROM audit_events WHERE kind = 'platform.signing_keys_changed'";
+        let rows = database.query(query, &[]).await.unwrap();
+        rows.iter().any(|row| row.get::<_, String>(0) == "replace")
+    })
+    .await;
+
     let forge = "UPDATE audit_events SET subject = 'nobody' WHERE kind = 'auth.session_started'";
     let refused = database.batch_execute(forge).await.unwrap_err();
     let refused = refused.as_db_error().unwrap().message().to_owned();

@@ -14,7 +14,7 @@ use chancery_audit::AuditTrail;
 use chancery_auth_keys::KeyService;
 use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
 use chancery_conversations::ConversationService;
-use chancery_events::Relay;
+use chancery_events::{Event, OutboxStore, Relay};
 use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
 use chancery_in_process::{
     DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
@@ -253,6 +253,12 @@ fn fan_out(redis: Option<&Redis>, tasks: &TokioTasks, ambient: &Ambient) -> Arc<
         )),
         None => Arc::new(InProcessFanOut::default()),
     }
+}
+
+/// Announces what an operator did that is stored elsewhere.
+pub(crate) async fn announce(config: &Config, event: &Event) -> Result<(), Failure> {
+    let outbox = SqlOutbox::new(ready_database(config).await?);
+    Ok(outbox.announce(std::slice::from_ref(event)).await?)
 }
 
 /// The record of a server that may be running elsewhere, for an operator's command.

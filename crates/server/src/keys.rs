@@ -4,6 +4,8 @@ use std::{error::Error, fmt, process::ExitCode};
 
 use chancery_ambient::Ambient;
 use chancery_auth_keys::{KeyService, KeySet, KeySetName, KeyState};
+use chancery_events::{Event, EventKind};
+use chancery_ids::TenantId;
 use chancery_tokens::RevokeTarget;
 use clap::Subcommand;
 
@@ -51,6 +53,19 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
             "there is no key set yet; `chancery keys generate` makes one, and so does the first start".into()
         })
     };
+    // Keys may lie elsewhere than the record, so it is written right after the change, not with it.
+    let changed = async |action: &str, set: KeySet| -> Result<(), Box<dyn Error>> {
+        let event = Event::new(
+            &ambient,
+            TenantId::PLATFORM,
+            EventKind::SigningKeysChanged,
+            set.name().to_string(),
+        );
+        let event = event.with("action", action).with("version", set.version());
+        adapters::announce(config, &event).await?;
+        print!("{}", Life(&set));
+        Ok(())
+    };
     let print_names = |what: &str, names: &[KeySetName]| {
         for name in names {
             println!("{what}: {name}");
@@ -66,13 +81,15 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
         Action::Accept => print_names("accepted", &adapters::accept_keys(config, &ambient).await?),
         Action::Jwks => print_jwks(&existing().await?),
         Action::List => print!("{}", Life(&existing().await?.set())),
-        Action::Stage { replace: false } => print!("{}", Life(&existing().await?.stage().await?)),
-        Action::Stage { replace: true } => print!("{}", Life(&existing().await?.replace_staged().await?)),
-        Action::Promote => print!("{}", Life(&existing().await?.promote().await?)),
-        Action::Retire => print!("{}", Life(&existing().await?.retire_expired().await?)),
+        Action::Stage { replace: false } => changed("stage", existing().await?.stage().await?).await?,
+        Action::Stage { replace: true } => {
+            changed("replace", existing().await?.replace_staged().await?).await?;
+        }
+        Action::Promote => changed("promote", existing().await?.promote().await?).await?,
+        Action::Retire => changed("retire", existing().await?.retire_expired().await?).await?,
         Action::Compromise { kid } => {
             let keys = existing().await?;
-            print!("{}", Life(&keys.compromise(&kid).await?));
+            changed("compromise", keys.compromise(&kid).await?).await?;
             let tokens = adapters::tokens(config, &ambient).await?;
             tokens
                 .revoke(&RevokeTarget::Key(kid), "the key was compromised")

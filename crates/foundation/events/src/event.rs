@@ -91,6 +91,8 @@ event_kinds! {
     UserDisabled = "user.disabled",
     /// An operator opened it again.
     UserEnabled = "user.enabled",
+    /// An operator changed the keys that tokens are signed with.
+    SigningKeysChanged = "platform.signing_keys_changed",
     /// Somebody was made an operator of the platform.
     OperatorMade = "platform.operator_made",
     /// Somebody is an operator no more.
