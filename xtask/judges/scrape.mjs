@@ -15,6 +15,10 @@ for (let tries = 0; tries < 7; tries += 1) {
 const me = (token) => fetch(`${url}/api/v1/auth/me`, { headers: { authorization: `Bearer ${token}` } });
 await me(pair.access_token);
 await me("nonsense");
+for (const account of ["billing-worker", "nobody"]) {
+  const wanted = { account, scopes: ["billing:read"], reason: "this is a scrape" };
+  await post("/api/v1/auth/service-accounts/browser-issue", wanted, { authorization: `Bearer ${pair.access_token}` });
+}
 const next = await (await post("/api/v1/auth/refresh", { refresh_token: pair.refresh_token })).json();
 await post("/api/v1/auth/refresh", { refresh_token: "nonsense" });
 await post("/api/v1/auth/logout", { refresh_token: next.refresh_token }, { authorization: `Bearer ${next.access_token}` });

@@ -59,8 +59,9 @@ impl CargoTool {
     }
 
     fn is_pinned_version(&self, program: &PathBuf) -> bool {
+        // As cargo starts it, with its own name first: not every one takes the option alone.
         Command::new(program)
-            .arg("--version")
+            .args([self.name.trim_start_matches("cargo-"), "--version"])
             .output()
             .is_ok_and(|output| {
                 String::from_utf8_lossy(&output.stdout)

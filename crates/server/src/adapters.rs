@@ -69,7 +69,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         ambient.clone(),
     )?);
     let machines = machines(config, &database, redis.as_ref(), &tokens, &ambient)?;
-    let service_accounts = Arc::new(machines);
+    let service_accounts = Arc::new(machines.watched_by(metrics.clone()));
     let guard = Arc::new(login_guard(config, redis.as_ref(), &ambient));
     let people_service = people_service(
         config,

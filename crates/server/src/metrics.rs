@@ -198,6 +198,7 @@ mod tests {
         metrics.revoked("session");
         metrics.login("invalid_credentials", Duration::from_millis(20));
         metrics.lockout("address");
+        metrics.service_token("billing-worker", "reused", Duration::from_millis(20));
         let text = metrics.render(READINGS).unwrap();
         for line in [
             r#"jwt_signings_total{result="success",token_use="access"} 1"#,
@@ -207,6 +208,7 @@ mod tests {
             r#"jwt_revocations_total{kind="session"} 1"#,
             r#"auth_login_attempts_total{result="invalid_credentials"} 1"#,
             r#"auth_lockouts_total{reason="address"} 1"#,
+            r#"service_account_issuance_total{account="billing-worker",result="success",reason="ok",reused="true"} 1"#,
             "active_key_age_seconds 3600",
         ] {
             assert!(text.contains(line), "{line}: {text}");

@@ -10,6 +10,17 @@ pub trait AccountWatch: Send + Sync {
         let _ = (result, took);
     }
 
+    /// Somebody asked for a token of a service account of the catalogue (`unknown` for any other name), in that time: `issued`,
+    /// `reused`, or the stable reason of the refusal.
+    fn service_token(&self, account: &str, verdict: &'static str, took: Duration) {
+        let _ = (account, verdict, took);
+    }
+
+    /// The nonce of a signed request was looked for among the used ones: found, or not.
+    fn nonce(&self, found: bool) {
+        let _ = found;
+    }
+
     /// A try was held back: `address` or `network`.
     fn lockout(&self, reason: &'static str) {
         let _ = reason;

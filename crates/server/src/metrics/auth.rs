@@ -32,6 +32,15 @@ struct Reason {
     reason: &'static str,
 }
 
+/// Accounts are those of the catalogue, which an operator writes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Issuance {
+    account: String,
+    result: &'static str,
+    reason: &'static str,
+    reused: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
     kind: &'static str,
@@ -49,6 +58,10 @@ pub(super) struct AuthMetrics {
     logins: Family<Outcome, Counter>,
     login_time: Histogram,
     lockouts: Family<Reason, Counter>,
+    service_tokens: Family<Issuance, Counter>,
+    service_token_time: Histogram,
+    nonce_hits: Counter,
+    nonce_misses: Counter,
     active_key_age: Gauge<f64, AtomicU64>,
 }
 
@@ -65,6 +78,10 @@ impl AuthMetrics {
             logins: Family::default(),
             login_time: Histogram::new(BUCKETS),
             lockouts: Family::default(),
+            service_tokens: Family::default(),
+            service_token_time: Histogram::new(BUCKETS),
+            nonce_hits: Counter::default(),
+            nonce_misses: Counter::default(),
             active_key_age: Gauge::default(),
         };
         registry.register("jwt_signings", "Tokens signed, by kind", metrics.signings.clone());
@@ -112,6 +129,26 @@ impl AuthMetrics {
             "auth_lockouts",
             "Tries held back, by address or by network",
             metrics.lockouts.clone(),
+        );
+        registry.register(
+            "service_account_issuance",
+            "Tokens of service accounts asked for: issued, reused, or why not",
+            metrics.service_tokens.clone(),
+        );
+        registry.register(
+            "service_account_issuance_latency_seconds",
+            "How long such a request takes",
+            metrics.service_token_time.clone(),
+        );
+        registry.register(
+            "nonce_cache_hits",
+            "Signed requests whose nonce had been used",
+            metrics.nonce_hits.clone(),
+        );
+        registry.register(
+            "nonce_cache_misses",
+            "Signed requests whose nonce was new",
+            metrics.nonce_misses.clone(),
         );
         registry.register(
             "active_key_age_seconds",
@@ -166,6 +203,30 @@ impl AccountWatch for Metrics {
     fn login(&self, result: &'static str, took: Duration) {
         self.auth.logins.get_or_create(&Outcome { result }).inc();
         self.auth.login_time.observe(took.as_secs_f64());
+    }
+
+    fn service_token(&self, account: &str, verdict: &'static str, took: Duration) {
+        let (result, reason) = match verdict {
+            "issued" | "reused" => ("success", "ok"),
+            refused => ("failure", refused),
+        };
+        let labels = Issuance {
+            account: account.to_owned(),
+            result,
+            reason,
+            reused: if verdict == "reused" { "true" } else { "false" },
+        };
+        self.auth.service_tokens.get_or_create(&labels).inc();
+        self.auth.service_token_time.observe(took.as_secs_f64());
+    }
+
+    fn nonce(&self, found: bool) {
+        let counter = if found {
+            &self.auth.nonce_hits
+        } else {
+            &self.auth.nonce_misses
+        };
+        counter.inc();
     }
 
     fn lockout(&self, reason: &'static str) {

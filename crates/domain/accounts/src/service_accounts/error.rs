@@ -44,6 +44,24 @@ pub enum IssueRefused {
     Fault(#[from] Fault),
 }
 
+impl IssueRefused {
+    /// The label in metrics. Stable.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Payload(_) => "payload",
+            Self::Mismatch(_) => "mismatch",
+            Self::BadSignature => "bad_signature",
+            Self::NonceUsed => "nonce_used",
+            Self::NotConfigured => "not_configured",
+            Self::Rule(_) => "rule",
+            Self::TooMany { .. } => "too_many",
+            Self::Denied(_) => "denied",
+            Self::Fault(_) => "unavailable",
+        }
+    }
+}
+
 /// What the catalogue does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleBroken {

@@ -1,6 +1,6 @@
 //! Issuing a token, on a request that Vault signed or on a person's word.
 
-use std::{net::IpAddr, time::Duration};
+use std::{future::Future, net::IpAddr, time::Duration};
 
 use chancery_access::{Principal, Scope, Scopes};
 use chancery_ambient::cause_of;
@@ -65,6 +65,11 @@ impl ServiceAccountService {
     /// granted; the nonce is used up in the change that stores the token.
     #[tracing::instrument(name = "accounts.issue_signed", skip_all, fields(account = %signed.request.account))]
     pub async fn issue_signed(&self, signed: SignedRequest<'_>) -> Result<IssuedServiceToken, IssueRefused> {
+        let account = signed.request.account.clone();
+        self.watched(&account, self.judge_signed(signed)).await
+    }
+
+    async fn judge_signed(&self, signed: SignedRequest<'_>) -> Result<IssuedServiceToken, IssueRefused> {
         let bytes = payload::decode(signed.payload)?;
         let payload = Payload::read(&bytes, &self.settings.audience, self.ambient.now())?;
         let account = self.account(&payload.account)?;
@@ -99,6 +104,17 @@ impl ServiceAccountService {
         request: IssueRequest,
         reason: &str,
     ) -> Result<IssuedServiceToken, IssueRefused> {
+        let account = request.account.clone();
+        self.watched(&account, self.judge_person(caller, request, reason))
+            .await
+    }
+
+    async fn judge_person(
+        &self,
+        caller: &Principal,
+        request: IssueRequest,
+        reason: &str,
+    ) -> Result<IssuedServiceToken, IssueRefused> {
         caller.require_own()?;
         caller.require_person()?;
         caller.require(Scope::SERVICE_ACCOUNTS_MANAGE)?;
@@ -116,6 +132,28 @@ impl ServiceAccountService {
             ..request
         };
         self.issue(account, request, None, Some((caller, reason))).await
+    }
+
+    /// Tells whoever counts how it ended. Accounts that are not in the catalogue have no name there.
+    async fn watched(
+        &self,
+        account: &str,
+        issuing: impl Future<Output = Result<IssuedServiceToken, IssueRefused>>,
+    ) -> Result<IssuedServiceToken, IssueRefused> {
+        let began = self.ambient.clock.monotonic();
+        let issued = issuing.await;
+        let took = self.ambient.clock.monotonic().saturating_sub(began);
+        let known = self
+            .catalogue
+            .find(account)
+            .map_or("unknown", |known| known.account.as_str());
+        let verdict = match &issued {
+            Ok(issued) if issued.reused => "reused",
+            Ok(_) => "issued",
+            Err(refused) => refused.reason(),
+        };
+        self.watch.service_token(known, verdict, took);
+        issued
     }
 
     fn account(&self, name: &str) -> Result<&ServiceAccount, RuleBroken> {
@@ -184,7 +222,12 @@ impl ServiceAccountService {
             nonce,
             order: RevocationOrder::new(&self.ambient),
         };
-        match self.store.issue(&issue).await? {
+        let is_signed = issue.nonce.is_some();
+        let stored = self.store.issue(&issue).await?;
+        if is_signed {
+            self.watch.nonce(matches!(stored, ServiceIssued::NonceUsed));
+        }
+        match stored {
             ServiceIssued::New => Ok(IssuedServiceToken {
                 refresh_token,
                 family,

@@ -7,6 +7,7 @@ use chancery_guards::{Quota, Rate};
 use chancery_tokens::TokenService;
 
 use super::{PayloadSignatures, ServiceAccountCatalogue, ServiceTokenStore};
+use crate::{AccountWatch, watch::Unwatched};
 
 /// How often tokens are issued, over every replica.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,7 @@ pub struct ServiceAccountService {
     pub(super) quota: Arc<dyn Quota>,
     pub(super) ambient: Ambient,
     pub(super) settings: ServiceAccountSettings,
+    pub(super) watch: Arc<dyn AccountWatch>,
 }
 
 impl ServiceAccountService {
@@ -67,6 +69,14 @@ impl ServiceAccountService {
             quota: parts.quota,
             ambient: parts.ambient,
             settings,
+            watch: Arc::new(Unwatched),
         }
+    }
+
+    /// The same service, watched.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Arc<dyn AccountWatch>) -> Self {
+        self.watch = watch;
+        self
     }
 }
