@@ -14,7 +14,14 @@ const TESTS: &str = "/(tests|contract|twin)/|/(tests|twin|fixture)\\.rs$";
 pub(crate) fn run() -> Outcome {
     let program = tools::LLVM_COV.program()?;
     let llvm = tools::llvm()?;
-    // Instrumented artefacts have a place of their own: cargo-llvm-cov's folder inside the target folder.
+    // Instrumented artefacts have a place of their own: cargo-llvm-cov's folder inside the target folder. What another checkout
+    // left there would be counted as ours, and never run.
+    process::run(
+        Command::new(&program)
+            .args(["llvm-cov", "clean", "--workspace"])
+            .envs(llvm.clone())
+            .current_dir(workspace::root()?),
+    )?;
     for package in PACKAGES {
         println!("{package}: at least {LEAST} % of lines");
         process::run(
