@@ -93,7 +93,10 @@ async fn keys_in_the_database_survive_a_restart_and_a_change_of_the_sealing_key(
     let person = server.log_in().await;
     server.stop().await;
     let both = sealed_with(settings.clone(), &format!("{SECOND_KEY},{FIRST_KEY}"));
-    assert_eq!(both.run(&["keys", "rewrap"]).await, "sealed anew: api\n");
+    assert_eq!(
+        both.run(&["keys", "rewrap"]).await,
+        "sealed anew: api\nsealed anew: trust\n"
+    );
     let server = sealed_with(settings.clone(), SECOND_KEY).start().await;
     person.at(&server.url).get("/api/v1/auth/me").await;
     assert!(!settings.folder().join("data/keys").exists());
@@ -111,7 +114,10 @@ async fn yesterdays_key_file_is_refused_until_an_operator_accepts_it() {
     std::fs::write(&file, yesterday).unwrap();
     let refused = refusal_to_start(&settings).await;
     assert!(refused.contains("an old copy was put back"), "{refused}");
-    assert_eq!(settings.run(&["keys", "accept"]).await, "accepted: api\n");
+    assert_eq!(
+        settings.run(&["keys", "accept"]).await,
+        "accepted: api\naccepted: trust\n"
+    );
     settings.start().await.stop().await;
 }
 
@@ -190,6 +196,40 @@ async fn the_published_document_never_holds_a_key_that_was_erased() {
         let may_sign = key["state"] == "active" || key["state"] == "staged";
         assert_eq!(key.get("private_key").is_some(), may_sign, "{}", key["state"]);
     }
+}
+
+/// Security.md 1: two key sets.
+#[tokio::test]
+async fn both_sets_are_published_together_and_changed_apart() {
+    let settings = Settings::sqlite();
+    let server = settings.start().await;
+    let api = settings.run(&["keys", "list"]).await;
+    let before = settings.run(&["keys", "list", "--set", "trust"]).await;
+    let active = before
+        .lines()
+        .find_map(|line| line.strip_prefix("active"))
+        .unwrap();
+    let active = active.split_whitespace().next().unwrap();
+    let published = async || {
+        client()
+            .get(format!("{}/.well-known/jwks.json", server.url))
+            .send()
+            .await
+    };
+    let document: Value = published().await.unwrap().json().await.unwrap();
+    let keys = document["keys"].as_array().unwrap();
+    let algorithms: Vec<_> = keys.iter().map(|key| key["alg"].as_str().unwrap()).collect();
+    assert_eq!(algorithms, ["EdDSA", "EdDSA", "ES256", "ES256"]);
+
+    settings
+        .run(&["keys", "--set", "trust", "compromise", active])
+        .await;
+    eventually("the compromised key is published no more", async || {
+        !published().await.unwrap().text().await.unwrap().contains(active)
+    })
+    .await;
+    assert_eq!(settings.run(&["keys", "list"]).await, api);
+    server.stop().await;
 }
 
 /// Security.md 1: a staged key signs only when every live replica has acknowledged serving it.

@@ -11,7 +11,7 @@ use chancery_agents::{
 };
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
-use chancery_auth_keys::KeyService;
+use chancery_auth_keys::{KeyService, KeySetName, PublishedKeys};
 use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
 use chancery_conversations::ConversationService;
 use chancery_events::{Event, OutboxStore, Relay};
@@ -55,9 +55,11 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let (ambient, time_keeper) = TimeKeeper::start(&database, ambient).await?;
     let redis = redis(config).await?;
     let outbox = Arc::new(SqlOutbox::new(database.clone()));
-    let keys = keys(config, &database, &ambient).await?;
+    let open_keys = |set| keys(config, set, &database, &ambient);
+    let (api_keys, trust_keys) =
+        futures::try_join!(open_keys(KeySetName::Api), open_keys(KeySetName::Trust))?;
     let metrics = Arc::new(Metrics::default());
-    let tokens = token_service(config, &database, keys.clone(), &ambient)?;
+    let tokens = token_service(config, &database, api_keys.clone(), &ambient)?;
     let tokens = Arc::new(tokens.watched_by(metrics.clone()));
     // Nobody is served before every revocation in force is known.
     tokens.revocations().read().await?;
@@ -131,7 +133,9 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         service_accounts,
         apps,
         tokens,
-        keys,
+        published_keys: Arc::new(PublishedKeys::new(api_keys.clone(), trust_keys.clone())?),
+        api_keys,
+        trust_keys,
         conversations: Arc::new(ConversationService::new(threads, ambient.clone())),
         runs,
         agents,
@@ -256,9 +260,13 @@ fn fan_out(redis: Option<&Redis>, tasks: &TokioTasks, ambient: &Ambient) -> Arc<
 }
 
 /// Announces what an operator did that is stored elsewhere.
-pub(crate) async fn announce(config: &Config, event: &Event) -> Result<(), Failure> {
-    let outbox = SqlOutbox::new(ready_database(config).await?);
-    Ok(outbox.announce(std::slice::from_ref(event)).await?)
+pub(crate) async fn announce(
+    config: &Config,
+    ambient: &Ambient,
+    event: impl FnOnce(&Ambient) -> Event,
+) -> Result<(), Failure> {
+    let (database, ambient) = database_and_time(config, ambient).await?;
+    Ok(SqlOutbox::new(database).announce(&[event(&ambient)]).await?)
 }
 
 /// The record of a server that may be running elsewhere, for an operator's command.
@@ -270,7 +278,7 @@ pub(crate) async fn audit_trail(config: &Config, ambient: &Ambient) -> Result<Au
 /// The tokens of a server that may be running elsewhere, for an operator's command.
 pub(crate) async fn tokens(config: &Config, ambient: &Ambient) -> Result<TokenService, Failure> {
     let (database, ambient) = database_and_time(config, ambient).await?;
-    let keys = keys(config, &database, &ambient).await?;
+    let keys = keys(config, KeySetName::Api, &database, &ambient).await?;
     token_service(config, &database, keys, &ambient)
 }
 

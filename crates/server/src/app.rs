@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_accounts::{AccountService, PeopleService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, TokioTasks};
-use chancery_auth_keys::KeyService;
+use chancery_auth_keys::{KeyService, PublishedKeys};
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
 use chancery_registry::AppService;
@@ -31,8 +31,12 @@ pub(crate) struct App {
     pub apps: Arc<AppService>,
     /// Tokens.
     pub tokens: Arc<TokenService>,
-    /// Signing keys.
-    pub keys: Arc<KeyService>,
+    /// What signs access tokens.
+    pub api_keys: Arc<KeyService>,
+    /// What signs for the verifiers of agents.
+    pub trust_keys: Arc<KeyService>,
+    /// What verifiers read of both.
+    pub published_keys: Arc<PublishedKeys>,
     /// Threads.
     pub conversations: Arc<ConversationService>,
     /// Turns of hosted agents.

@@ -22,8 +22,7 @@ enum Command {
     #[command(subcommand)]
     Migrate(migrate::Action),
     /// Look after signing keys.
-    #[command(subcommand)]
-    Keys(keys::Action),
+    Keys(keys::Keys),
     /// Do what only an operator does.
     #[command(subcommand)]
     Admin(admin::Action),
@@ -73,7 +72,7 @@ impl Cli {
             match command {
                 Command::Serve => serve::serve(config).await,
                 Command::Migrate(action) => migrate::run(&config, action).await,
-                Command::Keys(action) => keys::run(&config, action).await,
+                Command::Keys(keys) => keys::run(&config, keys).await,
                 Command::Admin(action) => admin::run(&config, action).await,
                 Command::Doctor => Ok(Box::pin(doctor::run(&config)).await),
                 Command::Openapi => Ok(openapi::print()),

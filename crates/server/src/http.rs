@@ -39,7 +39,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         began: app.ambient.clock.monotonic(),
         metrics: app.metrics.clone(),
         tokens: app.tokens.clone(),
-        keys: app.keys.clone(),
+        keys: app.api_keys.clone(),
         time_keeper: app.time_keeper.clone(),
         readiness: app.readiness.clone(),
     });
@@ -62,7 +62,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         apps: app.apps.clone(),
         published: Published {
             issuer: config.auth.issuer.clone(),
-            keys: app.keys.clone(),
+            keys: app.published_keys.clone(),
             public_url: config.http.public_base().to_owned(),
         },
         tasks: Arc::new(app.tasks.clone()),

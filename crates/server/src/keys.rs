@@ -1,15 +1,34 @@
 //! `chancery keys`.
 
-use std::{error::Error, fmt, process::ExitCode};
+use std::{error::Error, fmt, process::ExitCode, sync::Arc};
 
-use chancery_ambient::Ambient;
-use chancery_auth_keys::{KeyService, KeySet, KeySetName, KeyState};
+use chancery_ambient::{Ambient, Fault};
+use chancery_auth_keys::{KeyService, KeySet, KeySetName, KeyState, PublishedKeys};
 use chancery_events::{Event, EventKind};
 use chancery_ids::TenantId;
 use chancery_tokens::RevokeTarget;
-use clap::Subcommand;
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use crate::{adapters, config::Config};
+
+/// What to do, and with which keys.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    action: Action,
+    /// The keys that are changed or listed: `api` signs access tokens, `trust` signs for verifiers of agents.
+    #[arg(long, global = true, default_value = "api", value_parser = set_name())]
+    set: KeySetName,
+}
+
+fn set_name() -> impl TypedValueParser<Value = KeySetName> {
+    let named = |name: String| KeySetName::ALL.into_iter().find(|set| set.as_str() == name);
+    PossibleValuesParser::new(KeySetName::ALL.map(KeySetName::as_str))
+        .try_map(move |name| named(name).ok_or("there is no such set"))
+}
 
 /// What to do with signing keys.
 #[derive(Debug, Clone, Subcommand)]
@@ -45,24 +64,24 @@ pub(crate) enum Action {
 
 /// Does it, and prints the public keys, or where each key stands.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
-pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(config: &Config, keys: Keys) -> Result<ExitCode, Box<dyn Error>> {
+    let Keys { action, set } = keys;
     let ambient = Ambient::system();
-    let existing = async || -> Result<KeyService, Box<dyn Error>> {
-        let found = adapters::existing_keys(config, &ambient).await?;
+    let existing = async |set| -> Result<KeyService, Box<dyn Error>> {
+        let found = adapters::existing_keys(config, set, &ambient).await?;
         found.ok_or_else(|| {
             "there is no key set yet; `chancery keys generate` makes one, and so does the first start".into()
         })
     };
     // Keys may lie elsewhere than the record, so it is written right after the change, not with it.
     let changed = async |action: &str, set: KeySet| -> Result<(), Box<dyn Error>> {
-        let event = Event::new(
-            &ambient,
-            TenantId::PLATFORM,
-            EventKind::SigningKeysChanged,
-            set.name().to_string(),
-        );
-        let event = event.with("action", action).with("version", set.version());
-        adapters::announce(config, &event).await?;
+        adapters::announce(config, &ambient, |ambient| {
+            let (kind, name) = (EventKind::SigningKeysChanged, set.name().to_string());
+            Event::new(ambient, TenantId::PLATFORM, kind, name)
+                .with("action", action)
+                .with("version", set.version())
+        })
+        .await?;
         print!("{}", Life(&set));
         Ok(())
     };
@@ -71,24 +90,32 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
             println!("{what}: {name}");
         }
     };
-    let print_jwks = |keys: &KeyService| println!("{}", String::from_utf8_lossy(keys.jwks().body()));
+    let print_jwks = |api: Arc<KeyService>, trust: Arc<KeyService>| -> Result<(), Fault> {
+        let published = PublishedKeys::new(api, trust)?;
+        println!("{}", String::from_utf8_lossy(published.jwks()?.body()));
+        Ok(())
+    };
     match action {
         Action::Generate => {
             let database = adapters::ready_database(config).await?;
-            print_jwks(&*adapters::keys(config, &database, &ambient).await?);
+            let open = |set| adapters::keys(config, set, &database, &ambient);
+            print_jwks(open(KeySetName::Api).await?, open(KeySetName::Trust).await?)?;
         }
         Action::Rewrap => print_names("sealed anew", &adapters::rewrap_keys(config, &ambient).await?),
         Action::Accept => print_names("accepted", &adapters::accept_keys(config, &ambient).await?),
-        Action::Jwks => print_jwks(&existing().await?),
-        Action::List => print!("{}", Life(&existing().await?.set())),
-        Action::Stage { replace: false } => changed("stage", existing().await?.stage().await?).await?,
-        Action::Stage { replace: true } => {
-            changed("replace", existing().await?.replace_staged().await?).await?;
+        Action::Jwks => {
+            let of = async |set| existing(set).await.map(Arc::new);
+            print_jwks(of(KeySetName::Api).await?, of(KeySetName::Trust).await?)?;
         }
-        Action::Promote => changed("promote", existing().await?.promote().await?).await?,
-        Action::Retire => changed("retire", existing().await?.retire_expired().await?).await?,
+        Action::List => print!("{}", Life(&existing(set).await?.set())),
+        Action::Stage { replace: false } => changed("stage", existing(set).await?.stage().await?).await?,
+        Action::Stage { replace: true } => {
+            changed("replace", existing(set).await?.replace_staged().await?).await?;
+        }
+        Action::Promote => changed("promote", existing(set).await?.promote().await?).await?,
+        Action::Retire => changed("retire", existing(set).await?.retire_expired().await?).await?,
         Action::Compromise { kid } => {
-            let keys = existing().await?;
+            let keys = existing(set).await?;
             changed("compromise", keys.compromise(&kid).await?).await?;
             let tokens = adapters::tokens(config, &ambient).await?;
             tokens

@@ -62,8 +62,10 @@ pub(crate) async fn serve(config: Config) -> Result<ExitCode, Box<dyn Error>> {
     {
         tracing::warn!("background work did not end in time");
     }
-    if let Err(fault) = app.keys.leave().await {
-        tracing::warn!("{fault}: promotions wait for this process for 30 s");
+    for keys in [&app.api_keys, &app.trust_keys] {
+        if let Err(fault) = keys.leave().await {
+            tracing::warn!("{fault}: promotions wait for this process for 30 s");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -27,31 +27,37 @@ impl TimeKeeper {
         database: &Database,
         ambient: Ambient,
     ) -> Result<(Ambient, Option<Arc<Self>>), Fault> {
-        if database.time().await?.is_none() {
-            return Ok((ambient, None));
-        }
         let clock = Arc::new(DisciplinedClock::new(ambient.clock.clone()));
         let keeper = Self {
             clock: clock.clone(),
             database: database.clone(),
         };
-        let mut tries = 0;
-        while keeper.clock.offset().is_none() && tries < TRIES {
-            keeper.follow().await?;
-            tries += 1;
+        for _ in 0..TRIES {
+            if !keeper.ask().await? {
+                return Ok((ambient, None));
+            }
+            if keeper.offset().is_some() {
+                break;
+            }
         }
         Ok((Ambient { clock, ..ambient }, Some(Arc::new(keeper))))
     }
 
-    /// Asks once. An answer that was long on its way is not believed; the next one may be.
+    /// A worker's turn.
     pub(crate) async fn follow(&self) -> Result<(), Fault> {
+        self.ask().await.map(drop)
+    }
+
+    /// Asks once; `false` when the database has no time. An answer that was long on its way is not believed; the next one may be.
+    async fn ask(&self) -> Result<bool, Fault> {
         let asked = self.clock.monotonic();
-        if let Some(told) = self.database.time().await?
-            && let Err(slow) = self.clock.set(told, asked)
-        {
+        let Some(told) = self.database.time().await? else {
+            return Ok(false);
+        };
+        if let Err(slow) = self.clock.set(told, asked) {
             tracing::debug!("{slow}");
         }
-        Ok(())
+        Ok(true)
     }
 
     /// How the machine's calendar stands to the database's, while that is known.

@@ -37,11 +37,13 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
             Ok(())
         }
     });
-    let keys = app.clone();
-    spawn(app, stop, "signing keys", KEYS_EVERY, move || {
-        let app = keys.clone();
-        async move { app.keys.tick().await }
-    });
+    for (name, keys) in [("api keys", &app.api_keys), ("trust keys", &app.trust_keys)] {
+        let keys = keys.clone();
+        spawn(app, stop, name, KEYS_EVERY, move || {
+            let keys = keys.clone();
+            async move { keys.tick().await }
+        });
+    }
     let revocations = app.tokens.clone();
     spawn(app, stop, "revocations", REVOCATIONS_EVERY, move || {
         let revocations = revocations.clone();

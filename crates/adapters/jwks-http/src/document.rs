@@ -22,11 +22,10 @@ const USUAL_AGE: Duration = Duration::from_mins(5);
 const LONGEST_AGE: Duration = Duration::from_hours(1);
 
 /// A key set as it was answered.
+#[derive(Clone)]
 pub(crate) struct Document {
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tag: Option<HeaderValue>,
-    /// For how long it may be used without asking again.
-    pub(crate) max_age: Duration,
 }
 
 /// Where the documents come from.
@@ -53,27 +52,25 @@ impl Source {
         Ok(Self { http, url, clock })
     }
 
-    /// The document, or `None` when the one that `known` names is still the issuer's; with it, how long that holds.
-    pub(crate) async fn fetch(
-        &self,
-        known: Option<&HeaderValue>,
-    ) -> Result<(Option<Document>, Duration), FetchFailed> {
+    /// The issuer's document, which may be the `known` one still, and for how long it holds without asking again.
+    pub(crate) async fn fetch(&self, known: Option<&Document>) -> Result<(Document, Duration), FetchFailed> {
         let mut request = self.http.get(self.url.clone());
-        if let Some(tag) = known {
+        if let Some(tag) = known.and_then(|known| known.tag.as_ref()) {
             request = request.header(IF_NONE_MATCH, tag);
         }
         let fetched = async {
             let answer = request.send().await.map_err(FetchFailed::Unreachable)?;
             let max_age = max_age(answer.headers());
-            match answer.status() {
-                StatusCode::NOT_MODIFIED if known.is_some() => Ok((None, max_age)),
-                StatusCode::OK => {
+            let document = match (answer.status(), known) {
+                (StatusCode::NOT_MODIFIED, Some(known)) if known.tag.is_some() => known.clone(),
+                (StatusCode::OK, _) => {
                     let tag = answer.headers().get(ETAG).cloned();
                     let ring = Arc::new(read(answer).await?);
-                    Ok((Some(Document { ring, tag, max_age }), max_age))
+                    Document { ring, tag }
                 }
-                other => Err(FetchFailed::Status(other)),
-            }
+                (other, _) => return Err(FetchFailed::Status(other)),
+            };
+            Ok((document, max_age))
         };
         within(&*self.clock, DEADLINE, fetched)
             .await

@@ -98,40 +98,25 @@ impl RemoteKeys {
         let held = self.held.load();
         let held = held.as_ref()?;
         let age = self.clock.monotonic().saturating_sub(held.confirmed);
-        (age < held.document.max_age.max(KEPT_WITHOUT_NEWS)).then(|| held.document.ring.clone())
+        (age < KEPT_WITHOUT_NEWS).then(|| held.document.ring.clone())
     }
 
     async fn fetch(&self, last: &mut Option<Tried>) {
         let known = self.held.load_full();
-        let tag = known.as_ref().and_then(|held| held.document.tag.as_ref());
-        let fetched = self.source.fetch(tag).await;
+        let fetched = self.source.fetch(known.as_ref().map(|held| &held.document)).await;
         let now = self.clock.monotonic();
         *last = Some(Tried {
             at: now,
             failed: fetched.is_err(),
         });
         match fetched {
-            Ok((Some(document), max_age)) => self.hold(document, now, max_age),
-            Ok((None, max_age)) => {
-                if let Some(held) = known {
-                    let document = Document {
-                        ring: held.document.ring.clone(),
-                        tag: held.document.tag.clone(),
-                        max_age,
-                    };
-                    self.hold(document, now, max_age);
-                }
-            }
+            Ok((document, max_age)) => self.held.store(Some(Arc::new(Held {
+                document,
+                confirmed: now,
+                due: now.saturating_add(max_age),
+            }))),
             Err(error) => warn(&error),
         }
-    }
-
-    fn hold(&self, document: Document, now: Duration, max_age: Duration) {
-        self.held.store(Some(Arc::new(Held {
-            document,
-            confirmed: now,
-            due: now.saturating_add(max_age),
-        })));
     }
 }
 

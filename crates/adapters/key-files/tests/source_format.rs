@@ -1,11 +1,10 @@
 //! Key files of the Python service are taken over.
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground is gone")]
 
-use std::{error::Error, fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{error::Error, fs, os::unix::fs::PermissionsExt};
 
 use chancery_ambient::{Ambient, Fault, ManualClock, SystemEntropy, Timestamp};
-use chancery_auth_keys::{KeyService, KeySet, KeySetName, KeySettings, KeyState, KeyStore};
-use chancery_jose::Algorithm;
+use chancery_auth_keys::{KeyService, KeySet, KeySetName, KeyState, KeyStore};
 use chancery_key_files::KeyFiles;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -69,17 +68,10 @@ async fn a_service_goes_on_with_the_keys_it_finds_and_adds_a_spare() {
         clock: std::sync::Arc::new(ManualClock::at(now)),
         entropy: std::sync::Arc::new(SystemEntropy),
     };
-    let settings = KeySettings {
-        jwks_max_age: Duration::from_mins(5),
-        longest_life: Duration::from_mins(15),
-        algorithm: Algorithm::EdDsa,
-        rotation_overlap: Duration::from_hours(24),
-        dual_signing: None,
-    };
     let service = KeyService::open(
         std::sync::Arc::new(store),
         std::sync::Arc::new(chancery_auth_keys::contract::MemoryReplicas::default()),
-        settings,
+        chancery_auth_keys::contract::usual_settings(KeySetName::Api),
         ambient,
     )
     .await

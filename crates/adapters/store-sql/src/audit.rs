@@ -43,12 +43,7 @@ impl AuditStore for SqlAudit {
             // From here on nobody else appends to this tenant's chain.
             let last: HeadRow = diesel::update(audit_tails::table.find(Stored(tenant)))
                 .set(audit_tails::number.eq(audit_tails::number))
-                .returning((
-                    audit_tails::tenant_id,
-                    audit_tails::day,
-                    audit_tails::number,
-                    audit_tails::head,
-                ))
+                .returning(audit_tails::all_columns)
                 .get_result(conn)
                 .await?;
             let last = last.head()?;
@@ -74,7 +69,12 @@ impl AuditStore for SqlAudit {
             }
             if let Some(ended) = &ended {
                 diesel::insert_into(audit_days::table)
-                    .values(HeadRow::from_head(ended)?.into_day())
+                    .values((
+                        audit_days::tenant_id.eq(Stored(ended.tenant)),
+                        audit_days::day.eq(ended.day.0),
+                        audit_days::number.eq(codec::big_int(ended.number)?),
+                        audit_days::head.eq(ended.hash.0.to_vec()),
+                    ))
                     .execute(conn)
                     .await?;
             }
@@ -106,12 +106,7 @@ impl AuditStore for SqlAudit {
         let standing = audit_tails::table
             .find(Stored(tenant))
             .filter(audit_tails::day.gt(after))
-            .select((
-                audit_tails::tenant_id,
-                audit_tails::day,
-                audit_tails::number,
-                audit_tails::head,
-            ));
+            .select(audit_tails::all_columns);
         let found: Option<HeadRow> = read!(self.0, |conn| {
             match ended.first(conn).await.optional()? {
                 Some(ended) => Ok(Some(ended)),
@@ -175,16 +170,6 @@ struct HeadRow {
     head: Vec<u8>,
 }
 
-/// The same as the end of a day.
-#[derive(Insertable)]
-#[diesel(table_name = audit_days)]
-struct DayRow {
-    tenant_id: Stored<TenantId>,
-    day: i64,
-    number: i64,
-    head: Vec<u8>,
-}
-
 impl HeadRow {
     fn from_head(head: &Head) -> Result<Self, Fault> {
         Ok(Self {
@@ -202,21 +187,6 @@ impl HeadRow {
             number: codec::count(self.number)?,
             hash: Hash(codec::fixed("audit_tails.head", &self.head)?),
         })
-    }
-
-    fn into_day(self) -> DayRow {
-        let Self {
-            tenant_id,
-            day,
-            number,
-            head,
-        } = self;
-        DayRow {
-            tenant_id,
-            day,
-            number,
-            head,
-        }
     }
 }
 

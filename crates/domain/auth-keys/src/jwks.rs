@@ -11,6 +11,7 @@ use crate::{KeySet, entity_tags::none_match_holds};
 /// A JWK Set ready to be sent, with what caches need to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwksDocument {
+    keys: Vec<PublicJwk>,
     body: Vec<u8>,
     etag: String,
     last_modified: Timestamp,
@@ -26,12 +27,25 @@ impl JwksDocument {
                 .with_algorithm(algorithm)
                 .unwrap_or_else(|_| key.clone())
         };
-        let keys = JwkSet::new(set.published().map(named).collect()).map_err(Fault::corrupt)?;
-        let body = serde_json::to_vec(&keys).map_err(Fault::corrupt)?;
+        let keys = set.published().map(named).collect();
+        Self::new(keys, set.changed_at().whole_seconds(), max_age)
+    }
+
+    /// The keys of both, to be kept no longer than either.
+    pub(crate) fn joined(&self, other: &Self) -> Result<Self, Fault> {
+        let keys = self.keys.iter().chain(&other.keys).cloned().collect();
+        let last_modified = self.last_modified.max(other.last_modified);
+        Self::new(keys, last_modified, self.max_age.min(other.max_age))
+    }
+
+    fn new(keys: Vec<PublicJwk>, last_modified: Timestamp, max_age: Duration) -> Result<Self, Fault> {
+        let set = JwkSet::new(keys.clone()).map_err(Fault::corrupt)?;
+        let body = serde_json::to_vec(&set).map_err(Fault::corrupt)?;
         Ok(Self {
+            keys,
             etag: strong_tag(&body),
             body,
-            last_modified: set.changed_at().whole_seconds(),
+            last_modified,
             max_age,
         })
     }

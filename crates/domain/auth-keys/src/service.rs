@@ -15,9 +15,6 @@ use crate::{
     JwksDocument, KeyChangeRefused, KeyLives, KeyReplicas, KeySet, KeyStore, Saved, snapshot::Snapshot,
 };
 
-/// The set this service looks after.
-const SET: KeySetName = KeySetName::Api;
-
 /// A process that gave no word for so long has ended. Words are given every five seconds.
 const LIVE_FOR: Duration = Duration::from_secs(30);
 
@@ -27,11 +24,13 @@ const TRIES: usize = 16;
 /// What the operator decides about keys.
 #[derive(Debug, Clone)]
 pub struct KeySettings {
+    /// The set that is looked after.
+    pub set: KeySetName,
     /// How long verifiers may keep the published document. The same everywhere it is published.
     pub jwks_max_age: Duration,
     /// The longest life of a token that others verify.
     pub longest_life: Duration,
-    /// The name tokens carry and the document publishes: `EdDSA`, or `Ed25519` (RFC 9864).
+    /// The name tokens carry and the document publishes, of an algorithm of the set's keys: for Ed25519 there are two (RFC 9864).
     pub algorithm: Algorithm,
     /// For how long a key may be staged before it signs.
     pub rotation_overlap: Duration,
@@ -69,7 +68,7 @@ impl KeyService {
         settings: KeySettings,
         ambient: Ambient,
     ) -> Result<Self, Fault> {
-        let set = load_or_create(&*store, &ambient).await?;
+        let set = load_or_create(&*store, settings.set, &ambient).await?;
         let service = Self::over(store, replicas, settings, ambient, set)?;
         service.tend().await?;
         Ok(service)
@@ -82,7 +81,7 @@ impl KeyService {
         settings: KeySettings,
         ambient: Ambient,
     ) -> Result<Option<Self>, Fault> {
-        let set = store.load(SET).await?;
+        let set = store.load(settings.set).await?;
         set.map(|set| Self::over(store, replicas, settings, ambient, set))
             .transpose()
     }
@@ -108,9 +107,10 @@ impl KeyService {
     /// Signs a token of `kind` with the active key. Kinds of another set are refused.
     pub fn sign<C: Serialize>(&self, kind: TokenKind, claims: &C) -> Result<SignedToken, Fault> {
         let rules = kind.rules();
-        if rules.key_set != SET {
+        let own = self.settings.set;
+        if rules.key_set != own {
             return Err(Fault::corrupt(format!(
-                "{} tokens are not signed by the {SET} set",
+                "{} tokens are not signed by the {own} set",
                 rules.name
             )));
         }
@@ -191,7 +191,7 @@ impl KeyService {
     /// Takes over what others have stored. After a fault the last good set stays in use.
     #[tracing::instrument(name = "auth_keys.reload", skip_all)]
     pub async fn reload(&self) -> Result<(), Fault> {
-        let stored = self.store.load(SET).await?;
+        let stored = self.store.load(self.settings.set).await?;
         let stored = stored.ok_or_else(|| Fault::corrupt("the stored key set is gone"))?;
         self.install(stored)
     }
@@ -206,7 +206,7 @@ impl KeyService {
             Some(staged) => {
                 let now = self.ambient.now();
                 self.replicas
-                    .acknowledge(SET, self.replica, staged.kid(), now)
+                    .acknowledge(self.settings.set, self.replica, staged.kid(), now)
                     .await
             }
             None => Ok(()),
@@ -222,7 +222,7 @@ impl KeyService {
     /// Stages a spare, when there is none.
     #[tracing::instrument(name = "auth_keys.stage", skip_all)]
     pub async fn stage(&self) -> Result<KeySet, KeyChangeRefused> {
-        self.change(|set| set.stage(draw(&self.ambient)?, self.ambient.now()).map(Some))
+        self.change(|set| set.stage(self.draw()?, self.ambient.now()).map(Some))
             .await
     }
 
@@ -231,7 +231,7 @@ impl KeyService {
     pub async fn replace_staged(&self) -> Result<KeySet, KeyChangeRefused> {
         let lives = self.settings.lives();
         self.change(|set| {
-            set.replace_staged(draw(&self.ambient)?, &lives, self.ambient.now())
+            set.replace_staged(self.draw()?, &lives, self.ambient.now())
                 .map(Some)
         })
         .await
@@ -243,7 +243,7 @@ impl KeyService {
     pub async fn promote(&self) -> Result<KeySet, KeyChangeRefused> {
         let lives = self.settings.lives();
         let now = self.ambient.now();
-        let live = self.replicas.live(SET, now.minus(LIVE_FOR)).await?;
+        let live = self.replicas.live(self.settings.set, now.minus(LIVE_FOR)).await?;
         self.change(|set| {
             if let Some(staged) = set.staged() {
                 if let Some(behind) = live.iter().find(|word| word.kid != *staged.kid()) {
@@ -254,8 +254,7 @@ impl KeyService {
                     return Err(KeyChangeRefused::TooEarly { ready_at });
                 }
             }
-            set.promote(draw(&self.ambient)?, &lives, self.ambient.now())
-                .map(Some)
+            set.promote(self.draw()?, &lives, self.ambient.now()).map(Some)
         })
         .await
     }
@@ -270,11 +269,8 @@ impl KeyService {
     /// Erases a key that somebody else may have ([`KeySet::compromise`]).
     #[tracing::instrument(name = "auth_keys.compromise", skip_all)]
     pub async fn compromise(&self, kid: &str) -> Result<KeySet, KeyChangeRefused> {
-        self.change(|set| {
-            set.compromise(kid, draw(&self.ambient)?, self.ambient.now())
-                .map(Some)
-        })
-        .await
+        self.change(|set| set.compromise(kid, self.draw()?, self.ambient.now()).map(Some))
+            .await
     }
 
     /// Applies `rule` to the stored set, again and again while others change it first. A rule with nothing to do gives `None`,
@@ -305,10 +301,9 @@ impl KeyService {
             let now = self.ambient.now();
             let after = match before.set.served(now).or_else(|| before.set.retire_expired(now)) {
                 Some(after) => after,
-                None if before.set.staged().is_none() => before
-                    .set
-                    .stage(draw(&self.ambient)?, now)
-                    .map_err(Fault::corrupt)?,
+                None if before.set.staged().is_none() => {
+                    before.set.stage(self.draw()?, now).map_err(Fault::corrupt)?
+                }
                 None => return Ok(()),
             };
             match self.store.save(before.set.version(), &after).await? {
@@ -316,6 +311,10 @@ impl KeyService {
                 Saved::Conflict => return self.reload().await,
             }
         }
+    }
+
+    fn draw(&self) -> Result<SigningKey, Fault> {
+        draw(self.settings.set, &self.ambient)
     }
 
     /// Puts `set` into use, unless a newer one is. An older one in the store is damage: somebody put an old copy back, and a
@@ -339,7 +338,7 @@ impl KeyService {
         }
         if in_use.version() < offered.version() {
             tracing::info!(
-                set = %SET,
+                set = %offered.name(),
                 version = offered.version(),
                 kid = next.signing.kid().as_str(),
                 "a new key set is in use"
@@ -359,12 +358,12 @@ impl KeySettings {
     }
 }
 
-async fn load_or_create(store: &dyn KeyStore, ambient: &Ambient) -> Result<KeySet, Fault> {
+async fn load_or_create(store: &dyn KeyStore, name: KeySetName, ambient: &Ambient) -> Result<KeySet, Fault> {
     for _ in 0..TRIES {
-        if let Some(set) = store.load(SET).await? {
+        if let Some(set) = store.load(name).await? {
             return Ok(set);
         }
-        let first = KeySet::first(SET, draw(ambient)?, draw(ambient)?, ambient.now());
+        let first = KeySet::first(name, draw(name, ambient)?, draw(name, ambient)?, ambient.now());
         let first = first.map_err(Fault::corrupt)?;
         if store.save(0, &first).await? == Saved::Stored {
             return Ok(first);
@@ -375,9 +374,9 @@ async fn load_or_create(store: &dyn KeyStore, ambient: &Ambient) -> Result<KeySe
     ))
 }
 
-/// A new key of the set's type.
-fn draw(ambient: &Ambient) -> Result<SigningKey, Fault> {
-    let key = match SET.key_type() {
+/// A new key of the type that `set` holds.
+fn draw(set: KeySetName, ambient: &Ambient) -> Result<SigningKey, Fault> {
+    let key = match set.key_type() {
         KeyType::Ed25519 => SigningKey::generate_ed25519(&Zeroizing::new(ambient.random())),
         KeyType::P256 => SigningKey::generate_p256(),
     };

@@ -3,7 +3,7 @@
 use chancery_ambient::Fault;
 use chancery_events::EventKind;
 use chancery_ids::TenantId;
-use chancery_token_verify::{AccessClaims, RefreshClaims};
+use chancery_token_verify::{AccessClaims, RefreshClaims, Refusal};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -37,12 +37,19 @@ impl TokenService {
         Ok(own.then(|| Active::Refresh(Box::new(claims), Box::new(family))))
     }
 
-    /// The same where memory alone can tell; `None` when the store has to be asked.
+    /// The same where memory alone can tell; `None` when the store has to be asked: about what is no access token, and while the
+    /// revocations held here are too old.
     #[must_use]
     pub fn introspect_in_memory(&self, token: &SecretString, tenant: TenantId) -> Option<Option<Active>> {
-        let genuine = self.genuine(token.expose_secret(), &self.own_verifier).ok()?;
-        let counts = self.revocations.standing(&genuine.marks) == Feed::Good;
-        counts.then(|| own(&genuine, tenant))
+        match self.genuine(token.expose_secret(), &self.own_verifier) {
+            Ok(genuine) => match self.revocations.standing(&genuine.marks) {
+                Feed::Good => Some(own(&genuine, tenant)),
+                Feed::Revoked => Some(None),
+                Feed::Unknown => None,
+            },
+            Err(Refusal::WrongKind) => None,
+            Err(_) => Some(None),
+        }
     }
 
     /// Ends a token for the client it was issued to. A refresh token takes its session with it. `false` when there is nothing

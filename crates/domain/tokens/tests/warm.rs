@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chancery_ambient::{Ambient, SystemEntropy};
 use chancery_token_verify::{LEEWAY, Refusal};
 use chancery_tokens::{
-    RevocationOrder, RevocationSystemStore, Revoked, TokenRefused,
+    Active, RevocationOrder, RevocationSystemStore, Revoked, TokenRefused,
     contract::{Bench, MemoryFamilies},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -80,4 +80,27 @@ async fn another_signature_under_the_same_claims_is_looked_at() {
         matches!(refused, Err(TokenRefused::Invalid(Refusal::BadSignature))),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn memory_alone_tells_of_access_tokens_while_it_knows_the_revocations() {
+    let bench = bench().await;
+    let pair = bench.log_in(None).await;
+    let told = |token: &SecretString| bench.tokens.introspect_in_memory(token, bench.tenant);
+    assert!(told(&pair.access_token).is_none(), "no revocation was read yet");
+
+    let caller = bench.verify(&pair.access_token).await.unwrap();
+    assert!(matches!(told(&pair.access_token), Some(Some(Active::Access(_)))));
+    assert!(told(&pair.refresh_token).is_none(), "of these the store tells");
+    assert!(matches!(told(&"no token".to_owned().into()), Some(None)));
+    let elsewhere = Ambient::system().new_id();
+    assert!(matches!(
+        bench.tokens.introspect_in_memory(&pair.access_token, elsewhere),
+        Some(None)
+    ));
+
+    let order = RevocationOrder::new(&Ambient::system()).of(Revoked::Token(caller.token));
+    bench.revocations.revoke(&[order], &[]).await.unwrap();
+    bench.tokens.revocations().read().await.unwrap();
+    assert!(matches!(told(&pair.access_token), Some(None)));
 }

@@ -1,6 +1,6 @@
 //! Where signing keys are kept.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chancery_ambient::Ambient;
 use chancery_auth_keys::{KeyService, KeySetName, KeySettings, KeyStore, WitnessedKeys};
@@ -14,28 +14,36 @@ use secrecy::SecretString;
 use super::{Failure, database, database_and_time, ready_database};
 use crate::config::{self, Config, KeyStorage};
 
-/// The key service over the stored set; makes the set when there is none.
+/// The key service over the stored `set`; makes the set when there is none.
 pub(crate) async fn keys(
     config: &Config,
+    set: KeySetName,
     database: &Database,
     ambient: &Ambient,
 ) -> Result<Arc<KeyService>, Failure> {
     let store = witnessed(database, key_store(config, database, ambient)?);
-    let keys = KeyService::open(store, replicas(database), key_settings(config), ambient.clone()).await?;
+    let settings = key_settings(config, set);
+    let keys = KeyService::open(store, replicas(database), settings, ambient.clone()).await?;
     Ok(Arc::new(keys))
 }
 
-/// The key service over the stored set; `None` when there is no set.
-pub(crate) async fn existing_keys(config: &Config, ambient: &Ambient) -> Result<Option<KeyService>, Failure> {
+/// The key service over the stored `set`; `None` when there is no set.
+pub(crate) async fn existing_keys(
+    config: &Config,
+    set: KeySetName,
+    ambient: &Ambient,
+) -> Result<Option<KeyService>, Failure> {
     let (database, ambient) = database_and_time(config, ambient).await?;
     let store = witnessed(&database, key_store(config, &database, &ambient)?);
-    Ok(KeyService::open_existing(store, replicas(&database), key_settings(config), ambient).await?)
+    Ok(KeyService::open_existing(store, replicas(&database), key_settings(config, set), ambient).await?)
 }
 
-/// Whether the stored set can be read, whatever has been in use: for `doctor`, which may have no database to ask.
+/// Whether the stored sets can be read, whatever has been in use: for `doctor`, which may have no database to ask.
 pub(crate) async fn read_keys(config: &Config, ambient: &Ambient) -> Result<(), Failure> {
     let store = key_store(config, &database(config)?, ambient)?;
-    store.load(KeySetName::Api).await?;
+    for set in KeySetName::ALL {
+        store.load(set).await?;
+    }
     Ok(())
 }
 
@@ -102,17 +110,24 @@ fn sql_keys(list: &SecretString, database: &Database, ambient: &Ambient) -> Resu
     ))
 }
 
-fn key_settings(config: &Config) -> KeySettings {
-    let algorithm = if config.auth.exact_algorithm_name {
-        Algorithm::Ed25519
-    } else {
-        Algorithm::EdDsa
+/// For how long a stored attestation may be shown, the longest-lived of what the trust set signs.
+const ATTESTATION_LIFE: Duration = Duration::from_hours(30 * 24);
+
+fn key_settings(config: &Config, set: KeySetName) -> KeySettings {
+    let auth = &config.auth;
+    let (longest_life, algorithm, dual_signing) = match set {
+        KeySetName::Api if auth.exact_algorithm_name => {
+            (auth.access_life, Algorithm::Ed25519, auth.dual_signing)
+        }
+        KeySetName::Api => (auth.access_life, Algorithm::EdDsa, auth.dual_signing),
+        KeySetName::Trust => (ATTESTATION_LIFE, Algorithm::Es256, None),
     };
     KeySettings {
-        jwks_max_age: config.auth.jwks_max_age,
-        longest_life: config.auth.access_life,
+        set,
+        jwks_max_age: auth.jwks_max_age,
+        longest_life,
         algorithm,
-        rotation_overlap: config.auth.rotation_overlap,
-        dual_signing: config.auth.dual_signing,
+        rotation_overlap: auth.rotation_overlap,
+        dual_signing,
     }
 }

@@ -7,6 +7,7 @@ use chancery_accounts::{
     PeopleSettings, StolenPasswords,
 };
 use chancery_ambient::Ambient;
+use chancery_auth_keys::KeySetName;
 use chancery_breach_list::BreachList;
 use chancery_guards::{Quota, Rate};
 use chancery_mail_log::LoggedMail;
@@ -21,7 +22,7 @@ use crate::config::Config;
 pub(crate) async fn people(config: &Config, ambient: &Ambient) -> Result<PeopleService, Failure> {
     let (database, ambient) = database_and_time(config, ambient).await?;
     let ambient = &ambient;
-    let keys = keys(config, &database, ambient).await?;
+    let keys = keys(config, KeySetName::Api, &database, ambient).await?;
     let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
     let hashes = HashPool::start(peppers, HashPool::usual_threads(), ambient.clone())?;
     people_service(

@@ -1,6 +1,6 @@
 //! Error answers as OAuth clients read them (RFC 6749 section 5.2), and what each refusal becomes.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -16,7 +16,10 @@ use chancery_ambient::{Fault, cause_of};
 use chancery_registry::{AppsRefused, ClientRefused, GrantRefused};
 use chancery_tokens::{ExchangeRefused, HolderRefused, TokenRefused};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
+};
 
 /// A refused request.
 #[derive(Debug)]
@@ -34,6 +37,33 @@ pub(crate) struct ErrorBody {
     error: &'static str,
     /// For people.
     error_description: String,
+}
+
+/// Of every route that asks who is calling and looks something up, for the API's description.
+pub(crate) struct ForBearers;
+
+impl IntoResponses for ForBearers {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = BTreeMap::new();
+        for (status, description) in [
+            (403, "The caller may not"),
+            (500, "Something went wrong on our side"),
+            (503, "Unavailable at the moment; see Retry-After"),
+            (504, "No answer in time; see Retry-After"),
+        ] {
+            let body = ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("ErrorBody")))
+                .build();
+            let response = ResponseBuilder::new()
+                .description(description)
+                .content("application/json", body)
+                .build();
+            responses.insert(status.to_string(), response.into());
+        }
+        let refused = ResponseBuilder::new().description("There is no access token, or it is not valid");
+        responses.insert("401".to_owned(), refused.build().into());
+        responses
+    }
 }
 
 const RETRY_SOON: Duration = Duration::from_secs(2);

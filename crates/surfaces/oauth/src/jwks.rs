@@ -9,7 +9,10 @@ use actix_web::{
 };
 use chancery_auth_keys::JwksDocument;
 
-use crate::Published;
+use crate::{
+    Published,
+    error::{ErrorBody, OAuthError},
+};
 
 /// The published keys (RFC 7517).
 #[utoipa::path(
@@ -17,11 +20,15 @@ use crate::Published;
     responses(
         (status = 200, description = "The key set", body = Object),
         (status = 304, description = "The client has it already"),
+        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
     ),
 )]
 #[get("/.well-known/jwks.json")]
-pub(crate) async fn jwks_json(published: Data<Published>, request: HttpRequest) -> HttpResponse {
-    answer(&published.keys.jwks(), request.headers())
+pub(crate) async fn jwks_json(
+    published: Data<Published>,
+    request: HttpRequest,
+) -> Result<HttpResponse, OAuthError> {
+    Ok(answer(&*published.keys.jwks()?, request.headers()))
 }
 
 /// The published keys (RFC 7517), under the address that agent-trust clients know.
@@ -30,11 +37,15 @@ pub(crate) async fn jwks_json(published: Data<Published>, request: HttpRequest) 
     responses(
         (status = 200, description = "The key set", body = Object),
         (status = 304, description = "The client has it already"),
+        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
     ),
 )]
 #[get("/.well-known/jwks")]
-pub(crate) async fn jwks(published: Data<Published>, request: HttpRequest) -> HttpResponse {
-    answer(&published.keys.jwks(), request.headers())
+pub(crate) async fn jwks(
+    published: Data<Published>,
+    request: HttpRequest,
+) -> Result<HttpResponse, OAuthError> {
+    Ok(answer(&*published.keys.jwks()?, request.headers()))
 }
 
 fn answer(document: &JwksDocument, asked: &HeaderMap) -> HttpResponse {

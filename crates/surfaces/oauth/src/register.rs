@@ -15,7 +15,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    error::{ErrorBody, OAuthError},
+    error::{ErrorBody, ForBearers, OAuthError},
     state::{OAuth, run},
 };
 
@@ -76,16 +76,12 @@ pub(crate) struct Clients {
     tag = "oauth",
     request_body = ClientMetadata,
     responses(
+        ForBearers,
         (status = 201, description = "The client; its secret is not shown again", body = Registration),
         (status = 400, description = "The metadata is refused", body = ErrorBody),
-        (status = 401, description = "There is no access token, or it is not valid"),
-        (status = 403, description = "The caller may not", body = ErrorBody),
         (status = 409, description = "The tenant has as many clients as it may", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body is not JSON", body = ErrorBody),
-        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
-        (status = 503, description = "Unavailable at the moment; see Retry-After", body = ErrorBody),
-        (status = 504, description = "No answer in time; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = [])),
 )]
@@ -118,12 +114,8 @@ pub(crate) async fn register(
 #[utoipa::path(
     tag = "oauth",
     responses(
+        ForBearers,
         (status = 200, description = "The clients", body = Clients),
-        (status = 401, description = "There is no access token, or it is not valid"),
-        (status = 403, description = "The caller may not", body = ErrorBody),
-        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
-        (status = 503, description = "Unavailable at the moment; see Retry-After", body = ErrorBody),
-        (status = 504, description = "No answer in time; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = [])),
 )]
@@ -140,13 +132,9 @@ pub(crate) async fn list(oauth: Data<OAuth>, caller: Bearer) -> Result<HttpRespo
     tag = "oauth",
     params(("client_id" = String, Path, description = "The client")),
     responses(
+        ForBearers,
         (status = 200, description = "The client", body = Registration),
-        (status = 401, description = "There is no access token, or it is not valid"),
-        (status = 403, description = "The caller may not", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
-        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
-        (status = 503, description = "Unavailable at the moment; see Retry-After", body = ErrorBody),
-        (status = 504, description = "No answer in time; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = [])),
 )]
@@ -167,16 +155,12 @@ pub(crate) async fn show(
     params(("client_id" = String, Path, description = "The client")),
     request_body = NewCredentials,
     responses(
+        ForBearers,
         (status = 200, description = "The client; its secret is not shown again", body = Registration),
         (status = 400, description = "The keys are refused", body = ErrorBody),
-        (status = 401, description = "There is no access token, or it is not valid"),
-        (status = 403, description = "The caller may not", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body is not JSON", body = ErrorBody),
-        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
-        (status = 503, description = "Unavailable at the moment; see Retry-After", body = ErrorBody),
-        (status = 504, description = "No answer in time; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = [])),
 )]
@@ -201,13 +185,9 @@ pub(crate) async fn replace_credentials(
     tag = "oauth",
     params(("client_id" = String, Path, description = "The client")),
     responses(
+        ForBearers,
         (status = 204, description = "The client is gone"),
-        (status = 401, description = "There is no access token, or it is not valid"),
-        (status = 403, description = "The caller may not", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
-        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
-        (status = 503, description = "Unavailable at the moment; see Retry-After", body = ErrorBody),
-        (status = 504, description = "No answer in time; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = [])),
 )]
@@ -299,7 +279,8 @@ fn named(client_id: &str) -> Result<AppId, OAuthError> {
         .map_err(|_| chancery_registry::AppsRefused::Absent.into())
 }
 
-fn answer(status: StatusCode, body: impl Serialize) -> HttpResponse {
+/// An answer for its caller alone.
+pub(crate) fn answer(status: StatusCode, body: impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(body)

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use actix_web::web::Data;
 use chancery_accounts::AccountService;
 use chancery_ambient::{Ambient, Fault, Tasks, run_on, within};
-use chancery_auth_keys::KeyService;
+use chancery_auth_keys::PublishedKeys;
 use chancery_registry::AppService;
 use chancery_tokens::TokenService;
 
@@ -34,7 +34,7 @@ pub struct Published {
     /// `iss` of our tokens.
     pub issuer: String,
     /// The published keys.
-    pub keys: Arc<KeyService>,
+    pub keys: Arc<PublishedKeys>,
     /// The address that clients use, without a slash at its end. Every address in an answer begins with it.
     pub public_url: String,
 }

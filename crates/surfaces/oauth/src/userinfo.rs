@@ -1,17 +1,14 @@
 //! What a token's owner is called (OpenID Connect Core section 5.3).
 
-use actix_web::{
-    HttpResponse, get,
-    http::{StatusCode, header},
-    web::Data,
-};
+use actix_web::{HttpResponse, get, http::StatusCode, web::Data};
 use chancery_actix_auth::Bearer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     OAuth,
-    error::{ErrorBody, OAuthError},
+    error::{ErrorBody, ForBearers, OAuthError},
+    register::answer,
     state::run,
 };
 
@@ -31,12 +28,9 @@ pub(crate) struct UserInfo {
 #[utoipa::path(
     tag = "oauth",
     responses(
+        ForBearers,
         (status = 200, description = "The person", body = UserInfo),
-        (status = 401, description = "There is no access token, or it is not valid"),
         (status = 403, description = "The caller is no person", body = ErrorBody),
-        (status = 500, description = "Something went wrong on our side", body = ErrorBody),
-        (status = 503, description = "Unavailable at the moment; see Retry-After", body = ErrorBody),
-        (status = 504, description = "No answer in time; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = [])),
 )]
@@ -48,11 +42,10 @@ pub(crate) async fn user_info(oauth: Data<OAuth>, caller: Bearer) -> Result<Http
         |oauth| async move { oauth.accounts.profile(&caller).await },
     )
     .await?;
-    Ok(HttpResponse::build(StatusCode::OK)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(UserInfo {
-            sub: member.user.to_string(),
-            email: member.email.to_string(),
-            email_verified: member.email_verified,
-        }))
+    let person = UserInfo {
+        sub: member.user.to_string(),
+        email: member.email.to_string(),
+        email_verified: member.email_verified,
+    };
+    Ok(answer(StatusCode::OK, person))
 }

@@ -8,12 +8,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chancery_ambient::{Ambient, ManualClock, SystemEntropy, TokioTasks, run_on};
-use chancery_jose::{Algorithm, SigningKey};
+use chancery_jose::SigningKey;
 use futures::future::join_all;
 use secrecy::ExposeSecret;
 
-use super::MemoryReplicas;
-use crate::{KeyLives, KeyService, KeySet, KeySetName, KeySettings, KeyState, KeyStore, Saved};
+use super::{MemoryReplicas, usual_settings};
+use crate::{KeyLives, KeyService, KeySet, KeySetName, KeyState, KeyStore, Saved};
 
 /// What was never saved is absent, and no fault.
 pub async fn a_set_that_was_never_saved_is_absent(store: Arc<dyn KeyStore>) {
@@ -78,13 +78,7 @@ pub async fn of_32_promotions_at_once_one_is_made(store: Arc<dyn KeyStore>) {
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
     };
-    let settings = KeySettings {
-        jwks_max_age: Duration::from_mins(5),
-        longest_life: Duration::from_mins(15),
-        algorithm: Algorithm::EdDsa,
-        rotation_overlap: Duration::from_hours(24),
-        dual_signing: None,
-    };
+    let settings = usual_settings(KeySetName::Api);
     let open = || {
         let replicas = Arc::new(MemoryReplicas::default());
         KeyService::open(store.clone(), replicas, settings.clone(), ambient.clone())

@@ -4,5 +4,7 @@ pub mod key_replicas;
 pub mod key_set_witness;
 pub mod key_store;
 mod memory;
+mod settings;
 
 pub use memory::{MemoryKeyStore, MemoryReplicas, MemoryWitness};
+pub use settings::usual_settings;

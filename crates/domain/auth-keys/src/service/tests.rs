@@ -8,10 +8,10 @@ use futures::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{KeyService, KeySettings, SET};
+use super::{KeyService, KeySettings};
 use crate::{
     KeyChangeRefused, KeySet, KeySetName, KeyState, KeyStore, Saved,
-    contract::{MemoryKeyStore, MemoryReplicas},
+    contract::{MemoryKeyStore, MemoryReplicas, usual_settings},
 };
 
 struct Fixture {
@@ -58,11 +58,8 @@ impl Fixture {
 
 fn settings(algorithm: Algorithm) -> KeySettings {
     KeySettings {
-        jwks_max_age: Duration::from_mins(5),
-        longest_life: Duration::from_mins(15),
         algorithm,
-        rotation_overlap: Duration::from_hours(24),
-        dual_signing: None,
+        ..usual_settings(KeySetName::Api)
     }
 }
 
@@ -193,7 +190,7 @@ async fn a_compromised_key_is_refused_at_once() {
     let kid = service.set().active().unwrap().kid().to_string();
     service.compromise(&kid).await.unwrap();
     assert!(!verifies(&service, &stolen));
-    assert!(service.ring().find(SET, &kid).is_none());
+    assert!(service.ring().find(KeySetName::Api, &kid).is_none());
     assert!(verifies(&service, &token(&service)));
 }
 
@@ -201,7 +198,7 @@ async fn a_compromised_key_is_refused_at_once() {
 async fn an_older_set_put_back_is_refused_and_the_last_good_one_stays() {
     let f = Fixture::new();
     let service = f.open().await;
-    let yesterday = f.store.load(SET).await.unwrap().unwrap();
+    let yesterday = f.store.load(KeySetName::Api).await.unwrap().unwrap();
     let kid = yesterday.active().unwrap().kid().to_string();
     let today = service.compromise(&kid).await.unwrap();
     assert_eq!(
@@ -210,7 +207,7 @@ async fn an_older_set_put_back_is_refused_and_the_last_good_one_stays() {
     );
     let fault = service.tick().await.unwrap_err();
     assert!(matches!(fault, Fault::Corrupt(_)));
-    assert!(service.ring().find(SET, &kid).is_none());
+    assert!(service.ring().find(KeySetName::Api, &kid).is_none());
 }
 
 /// A store that has gone away after it gave out its set.

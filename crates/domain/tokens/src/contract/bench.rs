@@ -10,11 +10,10 @@ use std::{sync::Arc, time::Duration};
 use chancery_access::{Principal, Subject, TenantRole};
 use chancery_ambient::{Ambient, Entropy, ManualClock, SystemEntropy, Timestamp};
 use chancery_auth_keys::{
-    KeyService, KeySettings,
-    contract::{MemoryKeyStore, MemoryReplicas},
+    KeyService, KeySetName,
+    contract::{MemoryKeyStore, MemoryReplicas, usual_settings},
 };
 use chancery_ids::{SessionId, TenantId};
-use chancery_jose::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -56,17 +55,10 @@ impl Bench {
             entropy,
         };
         let outbox = Arc::new(MemoryOutbox::default());
-        let keys = KeySettings {
-            jwks_max_age: Duration::from_mins(5),
-            longest_life: Duration::from_mins(15),
-            algorithm: Algorithm::EdDsa,
-            rotation_overlap: Duration::from_hours(24),
-            dual_signing: None,
-        };
         let keys = KeyService::open(
             Arc::new(MemoryKeyStore::default()),
             Arc::new(MemoryReplicas::default()),
-            keys,
+            usual_settings(KeySetName::Api),
             ambient.clone(),
         )
         .await
