@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Connections that ask at once
     #[arg(long, default_value_t = 16)]
     connections: usize,
+    /// Measure this work alone, by its name in the table; may be repeated
+    #[arg(long)]
+    only: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -61,7 +64,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         figures: HashMap::new(),
     };
     // Each kind's clients go on where they ended in the round before.
-    let mut works: Vec<_> = WORKS.map(|work| (work, scene.sides(work))).into();
+    let chosen =
+        |work: &Work| arguments.only.is_empty() || arguments.only.iter().any(|name| name == work.name());
+    let works = WORKS.into_iter().filter(chosen);
+    let mut works: Vec<_> = works.map(|work| (work, scene.sides(work))).collect();
     for round in 1..=arguments.rounds {
         for (work, sides) in &mut works {
             match work {
