@@ -3,6 +3,7 @@
 mod auth;
 mod client;
 mod cpu;
+mod flood;
 mod nginx;
 mod pgbench;
 mod server;
@@ -17,11 +18,14 @@ use crate::{Outcome, process, workspace};
 pub(crate) enum Bench {
     /// Tokens: issue, refresh, verify, introspect, key set
     Auth(auth::Arguments),
+    /// A flood of wrong passwords, and how long others wait beside it
+    Flood(flood::Arguments),
 }
 
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Auth(arguments) => auth::run(arguments),
+        Bench::Flood(arguments) => flood::run(arguments),
     }
 }
 
@@ -32,7 +36,8 @@ struct Programs {
 }
 
 impl Programs {
-    fn build() -> Outcome<Self> {
+    /// The server alone.
+    fn server() -> Outcome<PathBuf> {
         println!("building with the profile `perf`");
         process::run(workspace::cargo()?.args([
             "build",
@@ -42,6 +47,11 @@ impl Programs {
             "--package",
             "chancery-server",
         ]))?;
+        Ok(workspace::target()?.join("perf").join("chancery"))
+    }
+
+    fn build() -> Outcome<Self> {
+        let server = Self::server()?;
         process::run(
             workspace::cargo()?
                 .args([
@@ -54,10 +64,10 @@ impl Programs {
                 ])
                 .args(["--example", "library_calls"]),
         )?;
-        let folder = workspace::target()?.join("perf");
+        let examples = workspace::target()?.join("perf").join("examples");
         Ok(Self {
-            server: folder.join("chancery"),
-            library_calls: folder.join("examples").join("library_calls"),
+            server,
+            library_calls: examples.join("library_calls"),
         })
     }
 }

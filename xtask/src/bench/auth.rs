@@ -1,6 +1,6 @@
 //! The token work, each kind beside what bounds it in the same run.
 
-mod scene;
+pub(super) mod scene;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -48,6 +48,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         &programs.server,
         services.postgres_url(),
         &folder.path().join("server"),
+        // On one core.
+        &[("WORKERS", "1")],
     )?;
     cpu::pin(server.daemon.id(), cpu::MEASURED)?;
     let scene = Scene::set(&server, arguments.connections)?;

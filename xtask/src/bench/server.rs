@@ -1,4 +1,4 @@
-//! The server under measurement: one HTTP worker on one core, over Postgres.
+//! The server under measurement, over Postgres.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -22,7 +22,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(binary: &Path, database: &str, folder: &Path) -> Outcome<Self> {
+    pub(super) fn start(
+        binary: &Path,
+        database: &str,
+        folder: &Path,
+        more: &[(&str, &str)],
+    ) -> Outcome<Self> {
         let port = process::free_port()?;
         let mut command = process::bound_to_us(binary, None);
         fs::create_dir_all(folder)?;
@@ -48,10 +53,9 @@ impl Server {
                 ),
                 ("BOOTSTRAP_OWNER_EMAIL", EMAIL),
                 ("BOOTSTRAP_OWNER_PASSWORD", PASSWORD),
-                ("WORKERS", "1"),
-                // No line a request, as the others have none.
                 ("LOG_LEVEL", "warn"),
             ])
+            .envs(more.iter().copied())
             .env("DATA_DIR", folder.join("data"))
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -86,25 +90,29 @@ impl Server {
 
 /// A request for a page.
 pub(super) fn get(path: &str, token: Option<&str>) -> Vec<u8> {
-    let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+    let authorization = authorization(token);
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{authorization}\r\n").into_bytes()
 }
 
 /// A request with a JSON body.
 pub(super) fn post_json(path: &str, token: Option<&str>, body: &Value) -> Vec<u8> {
-    post(path, "application/json", token, &body.to_string())
+    post(path, "application/json", &authorization(token), &body.to_string())
 }
 
 /// A request with a form.
 pub(super) fn post_form(path: &str, body: &str) -> Vec<u8> {
-    post(path, "application/x-www-form-urlencoded", None, body)
+    post(path, "application/x-www-form-urlencoded", "", body)
 }
 
-fn post(path: &str, kind: &str, token: Option<&str>, body: &str) -> Vec<u8> {
-    let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+fn authorization(token: Option<&str>) -> String {
+    token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"))
+}
+
+/// A request with a body. `headers` are more of them, a whole line each.
+pub(super) fn post(path: &str, kind: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{authorization}\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     )
     .into_bytes()
 }

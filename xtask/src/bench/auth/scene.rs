@@ -83,7 +83,7 @@ impl Scene {
 }
 
 /// A member of an answer.
-fn text<'v>(answer: &'v Value, name: &str) -> Outcome<&'v str> {
+pub(in crate::bench) fn text<'v>(answer: &'v Value, name: &str) -> Outcome<&'v str> {
     let found = answer.get(name).and_then(Value::as_str);
     found.ok_or_else(|| format!("an answer without {name}: {answer}").into())
 }
@@ -120,10 +120,10 @@ impl Side for Turns {
 }
 
 /// Refreshes a session, each time with the token of the answer before.
-struct Refreshing(Vec<u8>);
+pub(in crate::bench) struct Refreshing(Vec<u8>);
 
 impl Refreshing {
-    fn of(pair: &Value) -> Self {
+    pub(in crate::bench) fn of(pair: &Value) -> Self {
         let body = json!({"refresh_token": pair.get("refresh_token")});
         Self(post_json("/api/v1/auth/refresh", None, &body))
     }
