@@ -29,6 +29,7 @@ pub struct Frames {
     buffer: Vec<u8>,
     last: Option<Value>,
     ended: bool,
+    farewell: Option<String>,
 }
 
 impl Frames {
@@ -49,6 +50,7 @@ impl Frames {
             buffer: Vec::new(),
             last: None,
             ended: false,
+            farewell: None,
         }
     }
 
@@ -57,7 +59,10 @@ impl Frames {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
-                if let Some(frame) = parse(std::str::from_utf8(&block).unwrap()) {
+                if block.starts_with(b"event: stream_ended\n") {
+                    let frame = parse(std::str::from_utf8(&block).unwrap()).unwrap();
+                    self.farewell = Some(frame.event["code"].as_str().unwrap().to_owned());
+                } else if let Some(frame) = parse(std::str::from_utf8(&block).unwrap()) {
                     self.check(&frame.event);
                     return Some(frame);
                 }
@@ -66,6 +71,12 @@ impl Frames {
                 self.buffer.extend_from_slice(&piece);
             }
         }
+    }
+
+    /// Why this reader's stream ended, when that is not the run's end.
+    #[must_use]
+    pub fn farewell(&self) -> Option<&str> {
+        self.farewell.as_deref()
     }
 
     /// Every event to the end, which must be a terminal one.

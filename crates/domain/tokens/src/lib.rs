@@ -6,6 +6,7 @@ pub mod contract;
 mod error;
 mod exchange;
 mod family;
+mod held;
 mod introspect;
 mod pepper_list;
 mod peppers;
@@ -29,6 +30,7 @@ pub use error::{
 };
 pub use exchange::{ActingClient, ExchangeRequest, MOST_ACTORS};
 pub use family::{Binding, Family, Rotation, SealedToken, TokenMac};
+pub use held::{HELD_AFTER_EXPIRY, HeldEnd, HeldToken};
 pub use introspect::Active;
 pub use pepper_list::{PepperError, PepperList, UNNAMED_PEPPER};
 pub use peppers::Peppers;

@@ -13,6 +13,7 @@ use std::{
 use chancery_access::Subject;
 use chancery_ambient::{Ambient, Fault, Timestamp};
 use chancery_ids::{SessionId, TenantId, TokenId};
+use tokio::sync::watch;
 
 use crate::{FeedMark, Revocation, RevocationSystemStore, Revoked, TokenMarks};
 
@@ -38,6 +39,8 @@ pub struct RevocationFeed {
     held: RwLock<Held>,
     /// When the last good read began, in microseconds of the monotonic clock, plus one; 0 before the first.
     read_at: AtomicU64,
+    /// Told of everything that was added.
+    news: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -66,6 +69,7 @@ impl RevocationFeed {
             ambient,
             held: RwLock::default(),
             read_at: AtomicU64::new(0),
+            news: watch::Sender::new(()),
         }
     }
 
@@ -75,6 +79,7 @@ impl RevocationFeed {
         let began = self.monotonic_micros();
         let mark = self.held.read().unwrap_or_else(PoisonError::into_inner).mark;
         let (news, next) = self.store.read_since(mark).await?;
+        let any = !news.is_empty();
         {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             for revocation in news {
@@ -83,13 +88,24 @@ impl RevocationFeed {
             held.mark = held.mark.max(next);
         }
         self.read_at.fetch_max(began + 1, Ordering::Release);
+        if any {
+            self.news.send_replace(());
+        }
         Ok(())
     }
 
     /// Takes over a revocation that this process has just stored, so that its own next answer keeps to it.
     pub(crate) fn learn(&self, revocation: Revocation) {
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.add(revocation);
+        {
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            held.add(revocation);
+        }
+        self.news.send_replace(());
+    }
+
+    /// Changes whenever something was added.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     /// Forgets what ends nothing any more, here and in the store. Gives how many the store forgot.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chancery_ambient::{Ambient, SystemEntropy};
 use chancery_token_verify::{LEEWAY, Refusal};
 use chancery_tokens::{
-    Active, RevocationOrder, RevocationSystemStore, Revoked, TokenRefused,
+    Active, HELD_AFTER_EXPIRY, HeldEnd, RevocationOrder, RevocationSystemStore, Revoked, TokenRefused,
     contract::{Bench, MemoryFamilies},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -103,4 +103,31 @@ async fn memory_alone_tells_of_access_tokens_while_it_knows_the_revocations() {
     bench.revocations.revoke(&[order], &[]).await.unwrap();
     bench.tokens.revocations().read().await.unwrap();
     assert!(matches!(told(&pair.access_token), Some(None)));
+}
+
+#[tokio::test]
+async fn what_is_held_ends_a_minute_after_its_expiry_and_at_once_when_it_is_revoked() {
+    let bench = bench().await;
+    let pair = bench.log_in(None).await;
+    let caller = bench.verify(&pair.access_token).await.unwrap();
+    let held = bench.tokens.hold(pair.access_token.expose_secret()).unwrap();
+    let mut ends = Box::pin(bench.tokens.until_ended(&held));
+    bench
+        .clock
+        .advance(Duration::from_mins(15) + HELD_AFTER_EXPIRY - Duration::from_secs(1));
+    assert!(futures::poll!(&mut ends).is_pending());
+    bench.clock.advance(Duration::from_secs(1));
+    assert_eq!(ends.await, HeldEnd::Expired);
+
+    let pair = bench.log_in(None).await;
+    let other = bench.verify(&pair.access_token).await.unwrap();
+    let held = bench.tokens.hold(pair.access_token.expose_secret()).unwrap();
+    let mut ends = Box::pin(bench.tokens.until_ended(&held));
+    for (token, ended) in [(caller.token, false), (other.token, true)] {
+        assert!(futures::poll!(&mut ends).is_pending());
+        let order = RevocationOrder::new(&Ambient::system()).of(Revoked::Token(token));
+        bench.revocations.revoke(&[order], &[]).await.unwrap();
+        bench.tokens.revocations().read().await.unwrap();
+        assert_eq!(futures::poll!(&mut ends).is_ready(), ended);
+    }
 }

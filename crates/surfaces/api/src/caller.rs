@@ -9,14 +9,14 @@ use std::{
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header},
     web::Data,
 };
 use chancery_access::Principal;
 use chancery_actix_auth::{Bearer, BearerRefused, Unverified, Verdict, VerifyBearer};
 use chancery_ambient::{Clock, Tasks, run_on, within};
 use chancery_ids::TenantId;
-use chancery_tokens::{TokenRefused, TokenService, Unconfirmed, Verified};
+use chancery_tokens::{HeldToken, TokenRefused, TokenService, Unconfirmed, Verified};
 use futures::{
     FutureExt,
     future::{BoxFuture, Either, LocalBoxFuture},
@@ -51,6 +51,26 @@ impl FromRequest for Caller {
             Either::Left(known) => Either::Left(ready(caller(known.into_inner()))),
             Either::Right(asking) => Either::Right(asking.map(caller).boxed_local()),
         }
+    }
+}
+
+/// The token of a caller to whom something is to be streamed. Taken after [`Caller`], which has found it good.
+pub(crate) struct CallersToken(pub(crate) HeldToken);
+
+impl FromRequest for CallersToken {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let held = || {
+            let shown = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+            let (_, token) = shown.split_once(' ')?;
+            let api = request.app_data::<Data<Api>>()?;
+            api.tokens.hold(token.trim_start_matches(' ')).ok()
+        };
+        // It expired since.
+        let gone = || Failure::new(StatusCode::UNAUTHORIZED, "The access token is not valid.");
+        ready(held().map(Self).ok_or_else(gone))
     }
 }
 

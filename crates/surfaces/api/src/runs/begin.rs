@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     body::Body,
-    caller::Caller,
+    caller::{Caller, CallersToken},
     problem::{Failure, Private, Problem, WithBody},
     sse::{self, Format},
     state::{Api, run},
@@ -73,6 +73,7 @@ pub(crate) async fn chat(
 pub(crate) async fn chat_stream(
     api: Data<Api>,
     Caller(caller): Caller,
+    CallersToken(token): CallersToken,
     request: HttpRequest,
     body: Body<ChatBody>,
 ) -> Result<HttpResponse, Failure> {
@@ -85,7 +86,7 @@ pub(crate) async fn chat_stream(
         Ok::<_, Failure>(api.runs.follow(&caller, started.run, 0).await?)
     });
     let (run, events) = begun.await?.ok_or_else(absent)?;
-    Ok(sse::respond(&api, format, frames_of(format, run, events)))
+    Ok(sse::respond(&api, token, format, frames_of(format, run, events)))
 }
 
 /// A turn to an agent that is not hosted here goes to the entry agent, as it always did.

@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt};
 
 use super::{problem::absent, wire::CancelAnswer};
 use crate::{
-    caller::Caller,
+    caller::{Caller, CallersToken},
     conversations,
     problem::{Failure, Named, Private, Problem},
     sse::{self, Format, LastEventId},
@@ -40,6 +40,7 @@ use crate::{
 pub(crate) async fn follow_run(
     api: Data<Api>,
     Caller(caller): Caller,
+    CallersToken(token): CallersToken,
     request: HttpRequest,
     run_id: Path<String>,
 ) -> Result<HttpResponse, Failure> {
@@ -53,7 +54,7 @@ pub(crate) async fn follow_run(
     // Told to the owner alone: to anybody else the run is absent, whatever the header holds.
     after?;
     let format = Format::wanted(&request, api.stream_chunks);
-    Ok(sse::respond(&api, format, frames_of(format, run, events)))
+    Ok(sse::respond(&api, token, format, frames_of(format, run, events)))
 }
 
 /// Replays a conversation's runs one after another and follows the one that is going on, if any.
@@ -77,6 +78,7 @@ pub(crate) async fn follow_run(
 pub(crate) async fn follow_conversation(
     api: Data<Api>,
     Caller(caller): Caller,
+    CallersToken(token): CallersToken,
     request: HttpRequest,
     name: Path<String>,
 ) -> Result<HttpResponse, Failure> {
@@ -103,7 +105,7 @@ pub(crate) async fn follow_conversation(
     resume?;
     let format = Format::wanted(&request, api.stream_chunks);
     let frames = until_refused(events?).filter_map(move |(run, event)| ready(format.frame(&run, &event)));
-    Ok(sse::respond(&api, format, frames))
+    Ok(sse::respond(&api, token, format, frames))
 }
 
 /// Asks a run to stop. What it has said so far is kept.

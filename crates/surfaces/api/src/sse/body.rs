@@ -1,14 +1,15 @@
 //! The answer that carries a stream.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, http::header};
 use bytes::Bytes;
 use chancery_ambient::{Clock, Tasks, within};
+use chancery_tokens::HeldToken;
 use futures::{
     FutureExt, SinkExt, Stream, StreamExt,
     channel::mpsc::{self, Receiver},
-    future::ready,
+    future::{Either, ready, select},
     stream,
 };
 
@@ -22,14 +23,17 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// far behind; the client then resumes.
 const WAITING: usize = 16;
 
-/// Answers with `frames`. They are read on the main runtime, since reading them may ask a store; the HTTP worker sees a
+/// Answers with `frames`, for as long as the caller's `token` counts. They are read on the main runtime, since reading them may ask a store; the HTTP worker sees a
 /// channel and the clock. A client that leaves ends the reading and nothing else.
 pub(crate) fn respond(
     api: &Api,
+    token: HeldToken,
     format: Format,
     frames: impl Stream<Item = Bytes> + Send + 'static,
 ) -> HttpResponse {
-    let frames = read_on(&*api.tasks, frames);
+    let tokens = api.tokens.clone();
+    let ended = async move { format.farewell(tokens.until_ended(&token).await) };
+    let frames = read_on(&*api.tasks, until(frames, ended));
     answer(api.ambient.clock.clone(), format, frames)
 }
 
@@ -44,6 +48,22 @@ fn answer(clock: Arc<dyn Clock>, format: Format, frames: Receiver<Bytes>) -> Htt
         // Clients of the first version take every line for a frame.
         Format::Chunks => response.streaming(frames.map(Ok::<_, Infallible>)),
     }
+}
+
+/// The frames, until `ended` gives the last one.
+fn until(
+    frames: impl Stream<Item = Bytes> + Send + 'static,
+    ended: impl Future<Output = Bytes> + Send + 'static,
+) -> impl Stream<Item = Bytes> + Send + 'static {
+    let state = Some((frames.boxed(), ended.boxed()));
+    stream::unfold(state, |state| async move {
+        let (mut frames, mut ended) = state?;
+        // The end is looked at first: a run that never pauses does not outlive the token.
+        match select(&mut ended, frames.next()).await {
+            Either::Left((last, _)) => Some((last, None)),
+            Either::Right((frame, _)) => Some((frame?, Some((frames, ended)))),
+        }
+    })
 }
 
 fn read_on(tasks: &dyn Tasks, frames: impl Stream<Item = Bytes> + Send + 'static) -> Receiver<Bytes> {
@@ -85,7 +105,7 @@ mod tests {
     use chancery_ambient::{Clock, ManualClock, Timestamp, TokioTasks};
     use futures::{FutureExt, SinkExt, StreamExt, channel::mpsc, stream};
 
-    use super::{Format, answer, read_on, with_comments};
+    use super::{Format, answer, read_on, until, with_comments};
 
     fn text(bytes: Option<Bytes>) -> String {
         String::from_utf8(bytes.unwrap().to_vec()).unwrap()
@@ -123,6 +143,17 @@ mod tests {
         assert_eq!(response.headers().get(header::CACHE_CONTROL).unwrap(), "no-cache");
         assert_eq!(response.headers().get("x-accel-buffering").unwrap(), "no");
         assert_eq!(to_bytes(response.into_body()).await.unwrap(), "data: 1\n\n");
+    }
+
+    #[actix_web::test]
+    async fn frames_that_never_pause_end_with_the_token() {
+        let (end, ended) = futures::channel::oneshot::channel();
+        let frames = stream::repeat(Bytes::from_static(b"x"));
+        let mut frames = Box::pin(until(frames, async { ended.await.unwrap() }));
+        assert_eq!(text(frames.next().await), "x");
+        end.send(Bytes::from_static(b"bye")).unwrap();
+        assert_eq!(text(frames.next().await), "bye");
+        assert_eq!(frames.next().await, None);
     }
 
     #[actix_web::test]

@@ -21,7 +21,7 @@ pub(super) fn frame(run: &Run, event: &RunEvent) -> Option<Bytes> {
     match &event.what {
         What::MessageDelta { delta, .. } | What::RefusalDelta { delta, .. } => text(delta),
         What::Final { .. } => Some(chunk(run, event, "", true)),
-        What::Error { message, .. } => Some(error(run, message)),
+        What::Error { message, .. } => Some(error(run.conversation_key.as_str(), message)),
         What::Lifecycle { .. }
         | What::AgentUpdated { .. }
         | What::ItemAdded(_)
@@ -31,6 +31,11 @@ pub(super) fn frame(run: &Run, event: &RunEvent) -> Option<Bytes> {
         | What::ToolStatus { .. }
         | What::ToolOutput { .. } => None,
     }
+}
+
+/// The end of a stream of which its reader alone is told.
+pub(super) fn farewell(message: &str) -> Bytes {
+    error("unknown", message)
 }
 
 fn chunk(run: &Run, event: &RunEvent, chunk: &str, is_complete: bool) -> Bytes {
@@ -45,9 +50,8 @@ fn chunk(run: &Run, event: &RunEvent, chunk: &str, is_complete: bool) -> Bytes {
 }
 
 /// Written as the first version wrote it: spaces after separators, nothing but ASCII.
-fn error(run: &Run, message: &str) -> Bytes {
-    let message = ascii_json(message);
-    let conversation = ascii_json(run.conversation_key.as_str());
+fn error(conversation: &str, message: &str) -> Bytes {
+    let (conversation, message) = (ascii_json(conversation), ascii_json(message));
     Bytes::from(format!(
         "data: {{\"error\": {message}, \"conversation_id\": {conversation}, \"is_complete\": true, \"chunk\": \"\"}}\n\n"
     ))

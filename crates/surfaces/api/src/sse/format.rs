@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, http::header};
 use bytes::Bytes;
 use chancery_agents::{Run, RunEvent};
+use chancery_tokens::HeldEnd;
 
 use super::{chunks, public};
 
@@ -39,6 +40,22 @@ impl Format {
         match self {
             Self::Public => Some(public::frame(run, event)),
             Self::Chunks => chunks::frame(run, event),
+        }
+    }
+
+    /// The last frame of a stream whose caller's token counts no more. It is no event of the run, has no id, and does not
+    /// move the place where a client goes on.
+    pub(crate) fn farewell(self, why: HeldEnd) -> Bytes {
+        let (code, message) = match why {
+            HeldEnd::Revoked => ("token_revoked", "The access token was revoked."),
+            HeldEnd::Expired => (
+                "reauthenticate",
+                "The access token has expired: come back with a new one.",
+            ),
+        };
+        match self {
+            Self::Public => public::farewell(code, message),
+            Self::Chunks => chunks::farewell(message),
         }
     }
 }

@@ -52,5 +52,11 @@ pub(super) fn frame(run: &Run, event: &RunEvent) -> Bytes {
     Bytes::from(format!("id: {}.{}\ndata: {data}\n\n", run.id, event.id))
 }
 
+/// A named event, which readers of `public_sse_v1` that know messages alone pass over.
+pub(super) fn farewell(code: &str, message: &str) -> Bytes {
+    let data = serde_json::json!({"code": code, "message": message});
+    Bytes::from(format!("event: stream_ended\ndata: {data}\n\n"))
+}
+
 #[cfg(test)]
 pub(super) mod tests;
