@@ -63,6 +63,25 @@ impl Settings {
         self.database.as_ref().expect("these settings are SQLite's")
     }
 
+    /// With one hosted agent, which asks before it searches conversations.
+    #[must_use]
+    pub fn with_careful_agent(self) -> Self {
+        const CAREFUL: &str = r#"
+            name = "triage"
+            display_name = "Triage"
+            description = "Asks before it searches."
+            model = "offline"
+            instructions = "Help."
+            [bundle]
+            tools = ["search_conversations", "get_current_time"]
+            approval = ["search_conversations"]
+        "#;
+        let folder = self.folder().join("agents");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("triage.toml"), CAREFUL).unwrap();
+        self.with("AGENT_CATALOG_DIR", folder.to_str().unwrap())
+    }
+
     /// One setting more.
     #[must_use]
     pub fn with(mut self, name: &str, text: impl Into<String>) -> Self {

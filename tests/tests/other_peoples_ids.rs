@@ -66,6 +66,7 @@ struct Ids {
     /// A conversation that the owner named, and one that the server did.
     conversations: [String; 2],
     run: String,
+    approval: String,
     session: String,
     /// Of the tenant: a colleague who runs it too may name them.
     service_token: String,
@@ -88,6 +89,7 @@ impl Ids {
                 .map(|id| (id.as_str(), nobodys(id)))
                 .collect(),
             "run_id" => vec![(self.run.as_str(), nobodys(&self.run))],
+            "approval_id" => vec![(self.approval.as_str(), nobodys(&self.approval))],
             "session_id" => vec![(self.session.as_str(), nobodys(&self.session))],
             "user_id" => vec![(self.user.as_str(), nobodys(&self.user))],
             "invitation_id" => vec![(self.invitation.as_str(), nobodys(&self.invitation))],
@@ -110,6 +112,7 @@ async fn owners_things(owner: &Person) -> Ids {
     let made = async |path: &str, body: &serde_json::Value| -> serde_json::Value {
         owner.post(path, body).await.json().await.unwrap()
     };
+    let waiting = made("/api/v1/chat", &json!({"message": "search for xylophone"})).await;
     let service_token = json!({"account": "billing-worker", "scopes": ["billing:read"], "reason": "a job"});
     let service_token = made("/api/v1/auth/service-accounts/browser-issue", &service_token).await;
     let app = made(
@@ -125,6 +128,7 @@ async fn owners_things(owner: &Person) -> Ids {
             unnamed["conversation_id"].as_str().unwrap().to_owned(),
         ],
         run: named["metadata"]["run_id"].as_str().unwrap().to_owned(),
+        approval: waiting["approval_id"].as_str().unwrap().to_owned(),
         session: me["data"]["session_id"].as_str().unwrap().to_owned(),
         service_token: service_token["jti"].as_str().unwrap().to_owned(),
         app: app["client_id"].as_str().unwrap().to_owned(),
@@ -152,12 +156,17 @@ async fn readable(person: &Person, operations: &[Operation]) -> Vec<(String, Ans
 
 async fn probe(person: &Person, operation: &Operation, parameter: &str, id: &str) -> Answer {
     let path = operation.path.replace(&format!("{{{parameter}}}"), id);
-    Answer::of(person.request(operation.method.clone(), &path), id).await
+    let request = person.request(operation.method.clone(), &path);
+    let request = match (parameter, &operation.method) {
+        ("approval_id", &Method::POST) => request.json(&json!({"approved": true})),
+        _ => request,
+    };
+    Answer::of(request, id).await
 }
 
 #[tokio::test]
 async fn a_colleagues_and_another_tenants_ids_answer_like_unknown_ones() {
-    let settings = Settings::postgres().await;
+    let settings = Settings::postgres().await.with_careful_agent();
     let server = settings.start().await;
     let owner = server.log_in().await;
     add_two_people(settings.database()).await;

@@ -1,5 +1,6 @@
 //! Streams that are cut, resumed elsewhere, and ended with their reader's token.
 #![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "real processes live in real time")]
 
 use std::time::{Duration, Instant};
 

@@ -103,7 +103,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let stored_runs = Arc::new(SqlRuns::new(database.clone()));
     let parts = RunParts {
         runs: stored_runs.clone(),
-        abandoned: stored_runs,
+        abandoned: stored_runs.clone(),
+        approvals: stored_runs,
         fan_out: fan_out(redis.as_ref(), &tasks, &ambient),
         threads: threads.clone(),
         model: model(config, &ambient)?,

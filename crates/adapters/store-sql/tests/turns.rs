@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chancery_agents::contract::{run_store, run_system_store};
+use chancery_agents::contract::{approval_store, run_store, run_system_store};
 use chancery_agents::{
     Answer, Begun, Finish, ItemPlace, LEASE, NewRun, RunEvent, RunStatus, RunStore, Usage, What,
 };
@@ -32,6 +32,15 @@ pub(crate) fn runs(database: Database) -> run_store::Harness {
 /// The same, as the contract of abandoned runs wants them.
 pub(crate) fn all_runs(database: Database) -> run_system_store::Harness {
     run_system_store::Harness {
+        system: Arc::new(SqlRuns::new(database.clone())),
+        stores: runs(database),
+    }
+}
+
+/// The same, as the contract of approvals wants them.
+pub(crate) fn approvals(database: Database) -> approval_store::Harness {
+    approval_store::Harness {
+        approvals: Arc::new(SqlRuns::new(database.clone())),
         system: Arc::new(SqlRuns::new(database.clone())),
         stores: runs(database),
     }

@@ -26,6 +26,8 @@ pub struct HostedAgent {
 pub struct Bundle {
     /// Their names.
     pub tools: Vec<String>,
+    /// Those of them that are called only after the person has agreed.
+    pub approval: Vec<String>,
     /// What a caller's token must allow for any of them, besides what each asks itself.
     pub scope: Option<Scope>,
 }
@@ -77,11 +79,22 @@ impl HandOff {
 }
 
 impl HostedAgent {
+    /// The hand-off to this agent.
+    #[must_use]
+    pub fn handoff_to(&self, agent: &str) -> Option<&HandOff> {
+        self.handoffs.iter().find(|handoff| handoff.agent == agent)
+    }
+
     /// The hand-off that a tool of this name stands for.
     #[must_use]
     pub fn handoff_by_tool(&self, tool: &str) -> Option<&HandOff> {
-        let agent = tool.strip_prefix(HandOff::TOOL_PREFIX)?;
-        self.handoffs.iter().find(|handoff| handoff.agent == agent)
+        self.handoff_to(tool.strip_prefix(HandOff::TOOL_PREFIX)?)
+    }
+
+    /// Whether a person is asked before this tool is called.
+    #[must_use]
+    pub fn asks_before(&self, tool: &str) -> bool {
+        self.bundle.approval.iter().any(|asked| asked == tool)
     }
 
     /// Whether the bundle holds this tool.

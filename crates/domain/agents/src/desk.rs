@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use chancery_ambient::Ambient;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
@@ -45,10 +46,23 @@ pub(crate) struct Desk {
     ambient: Ambient,
     orders: watch::Receiver<Order>,
     ends: Duration,
+    spoken: Spoken,
+}
+
+/// What a run has said so far.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Spoken {
     open: Option<(ItemPlace, ItemType)>,
     next_item: u32,
     text: String,
     refusal: String,
+}
+
+impl Spoken {
+    /// All text so far, in the form that is stored.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl Desk {
@@ -57,6 +71,7 @@ impl Desk {
         ambient: Ambient,
         orders: watch::Receiver<Order>,
         limit: Duration,
+        spoken: Spoken,
     ) -> Self {
         let ends = ambient.clock.monotonic() + limit;
         Self {
@@ -64,10 +79,7 @@ impl Desk {
             ambient,
             orders,
             ends,
-            open: None,
-            next_item: 0,
-            text: String::new(),
-            refusal: String::new(),
+            spoken,
         }
     }
 
@@ -106,31 +118,31 @@ impl Desk {
 
     /// A piece of the answer.
     pub(crate) async fn say(&mut self, delta: String) -> Result<(), Stop> {
-        if self.open.is_none() && !self.text.is_empty() {
-            self.text.push_str(crate::event::BETWEEN_MESSAGES);
+        if self.spoken.open.is_none() && !self.spoken.text.is_empty() {
+            self.spoken.text.push_str(crate::event::BETWEEN_MESSAGES);
         }
         let item = self.message_item().await?;
-        self.text.push_str(&delta);
+        self.spoken.text.push_str(&delta);
         Ok(self.log.emit(What::MessageDelta { item, delta }).await?)
     }
 
     /// A piece of a refusal.
     pub(crate) async fn refuse(&mut self, delta: String) -> Result<(), Stop> {
         let item = self.message_item().await?;
-        self.refusal.push_str(&delta);
+        self.spoken.refusal.push_str(&delta);
         Ok(self.log.emit(What::RefusalDelta { item, delta }).await?)
     }
 
     /// The open message is whole.
     pub(crate) async fn end_message(&mut self) -> Result<(), Stop> {
-        let Some((place, item_type)) = self.open.take() else {
+        let Some((place, item_type)) = self.spoken.open.take() else {
             return Ok(());
         };
-        if !self.refusal.is_empty() {
+        if !self.spoken.refusal.is_empty() {
             self.log
                 .emit(What::RefusalDone {
                     item: place.clone(),
-                    text: self.refusal.clone(),
+                    text: self.spoken.refusal.clone(),
                 })
                 .await?;
         }
@@ -151,13 +163,13 @@ impl Desk {
             status: ItemStatus::InProgress,
         };
         self.log.emit(What::ItemAdded(item)).await?;
-        self.open = Some((place.clone(), ItemType::FunctionCall));
+        self.spoken.open = Some((place.clone(), ItemType::FunctionCall));
         Ok(place)
     }
 
     /// The call is over.
     pub(crate) async fn end_call(&mut self, place: ItemPlace) -> Result<(), Stop> {
-        self.open = None;
+        self.spoken.open = None;
         let item = Item {
             place,
             item_type: ItemType::FunctionCall,
@@ -168,17 +180,22 @@ impl Desk {
 
     /// All text so far, in the form that is stored.
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        &self.spoken.text
     }
 
     /// All refusal so far.
     pub(crate) fn refusal(&self) -> &str {
-        &self.refusal
+        &self.spoken.refusal
+    }
+
+    /// What a run that waits leaves: the log, and what it said.
+    pub(crate) fn leave(self) -> (LogWriter, Spoken) {
+        (self.log, self.spoken)
     }
 
     /// What the run leaves: the log, the text, the refusal, and the events that close an item that was left open.
     pub(crate) fn clear(mut self) -> (LogWriter, String, String, Vec<What>) {
-        let broken_off = self.open.take().map(|(place, item_type)| {
+        let broken_off = self.spoken.open.take().map(|(place, item_type)| {
             What::ItemDone(Item {
                 place,
                 item_type,
@@ -187,14 +204,14 @@ impl Desk {
         });
         (
             self.log,
-            self.text,
-            self.refusal,
+            self.spoken.text,
+            self.spoken.refusal,
             broken_off.into_iter().collect(),
         )
     }
 
     async fn message_item(&mut self) -> Result<ItemPlace, Stop> {
-        if let Some((place, _)) = &self.open {
+        if let Some((place, _)) = &self.spoken.open {
             return Ok(place.clone());
         }
         let place = self.place("message");
@@ -204,13 +221,13 @@ impl Desk {
             status: ItemStatus::InProgress,
         };
         self.log.emit(What::ItemAdded(item)).await?;
-        self.open = Some((place.clone(), ItemType::Message));
+        self.spoken.open = Some((place.clone(), ItemType::Message));
         Ok(place)
     }
 
     fn place(&mut self, kind: &str) -> ItemPlace {
-        let output_index = self.next_item;
-        self.next_item += 1;
+        let output_index = self.spoken.next_item;
+        self.spoken.next_item += 1;
         ItemPlace {
             output_index,
             item_id: format!("{kind}_{output_index}"),

@@ -2,7 +2,9 @@
 
 use chancery_access::Denied;
 use chancery_ambient::Fault;
-use chancery_ids::RunId;
+use chancery_ids::{ApprovalId, RunId};
+
+use crate::ApprovalState;
 
 /// Why a turn was not begun. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +18,37 @@ pub enum ChatRefused {
     /// No hosted agent has this name.
     #[error("there is no agent called {0}")]
     UnknownAgent(String),
-    /// A run of this conversation is live: read or cancel it.
+    /// A run of this conversation is live: read it, cancel it, or settle what it waits for.
     #[error("a run of this conversation is live")]
-    RunIsLive(RunId),
+    RunIsLive {
+        /// Which.
+        run: RunId,
+        /// What it waits for.
+        approval: Option<ApprovalId>,
+    },
+    /// The server is going down.
+    #[error("the server is going down")]
+    ShuttingDown,
+    /// Something outside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an approval was not settled or shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalRefused {
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// There is none, or it is somebody else's.
+    #[error("there is no such approval")]
+    Absent,
+    /// The reason has more than [`crate::LONGEST_REASON`] bytes.
+    #[error("a reason has at most {} bytes", crate::LONGEST_REASON)]
+    ReasonTooLong,
+    /// It was settled otherwise, or its time is over.
+    #[error("the approval is {}", .0.as_str())]
+    Closed(ApprovalState),
     /// The server is going down.
     #[error("the server is going down")]
     ShuttingDown,

@@ -1,6 +1,7 @@
 //! What happens in a run, in the neutral form that the log keeps. Every stream protocol is rendered from this alone.
 
 use chancery_ambient::Timestamp;
+use chancery_ids::ApprovalId;
 use serde::{Deserialize, Serialize};
 
 use crate::Usage;
@@ -94,6 +95,21 @@ pub enum What {
         call_id: String,
         /// What it gave, cut to the limit.
         output: String,
+    },
+    /// A person is asked about a call, or has answered.
+    ToolApproval {
+        /// The item it belongs to.
+        item: ItemPlace,
+        /// The model's id of the call.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// What is settled.
+        approval: ApprovalId,
+        /// The answer; `None` while it is waited for.
+        approved: Option<bool>,
+        /// What the person said to it.
+        reason: Option<String>,
     },
     /// Terminal: the run failed.
     Error {
@@ -189,6 +205,8 @@ pub enum LifecycleStatus {
 pub enum ToolCallStatus {
     /// At work.
     InProgress,
+    /// It waits until a person agrees.
+    AwaitingApproval,
     /// It gave something back.
     Completed,
     /// It failed or was refused.
@@ -232,6 +250,7 @@ pub(crate) fn broken_off(events: &[RunEvent]) -> Vec<What> {
             | What::ToolArguments { .. }
             | What::ToolStatus { .. }
             | What::ToolOutput { .. }
+            | What::ToolApproval { .. }
             | What::Error { .. }
             | What::Final { .. } => {}
         }

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod approval;
+mod approvals;
 mod catalogue;
+mod checkpoint;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod desk;
@@ -11,6 +14,7 @@ mod limits;
 mod live;
 mod log_writer;
 mod model;
+mod pausing;
 mod ports;
 mod reader;
 mod reading;
@@ -24,10 +28,12 @@ mod testing;
 mod tests;
 mod tool_call;
 mod turn;
+mod working;
 
 pub use agent::{Bundle, HandOff, HandOffContext, HostedAgent};
+pub use approval::{Approval, ApprovalState, Decision, LONGEST_REASON, Pause, Settled, Settlement};
 pub use catalogue::{AgentCatalogue, AgentFault, AgentsRefused};
-pub use error::{ChatRefused, ReadRefused};
+pub use error::{ApprovalRefused, ChatRefused, ReadRefused};
 pub use event::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
@@ -35,7 +41,7 @@ pub use event::{
 pub use limits::{LARGEST_MESSAGE, RunLimits};
 pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};
-pub use ports::{Followed, Following, READER_BUFFER, RunFanOut, RunStore, RunSystemStore};
+pub use ports::{ApprovalStore, Followed, Following, READER_BUFFER, RunFanOut, RunStore, RunSystemStore};
 pub use reading::{ConversationEvents, RunEvents};
 pub use run::{Answer, Begun, Finish, Flush, Flushed, LEASE, NewRun, Run, RunStatus};
 pub use search_conversations::SearchConversations;

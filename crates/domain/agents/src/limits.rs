@@ -19,6 +19,8 @@ pub struct RunLimits {
     pub answer_bytes: usize,
     /// Bounds of one call.
     pub tool: ToolLimits,
+    /// How long a run waits for a person to agree to a call.
+    pub approval: Duration,
     /// Messages of the conversation that a model gets to see.
     pub context_messages: u8,
 }
@@ -32,6 +34,7 @@ impl Default for RunLimits {
             time: Duration::from_mins(5),
             answer_bytes: 256 * 1024,
             tool: ToolLimits::default(),
+            approval: Duration::from_hours(24),
             context_messages: 20,
         }
     }

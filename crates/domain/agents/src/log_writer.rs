@@ -6,7 +6,7 @@ use chancery_ambient::{Ambient, Fault, cause_of};
 use chancery_events::Event;
 use chancery_ids::{RunId, TenantId};
 
-use crate::{Finish, Flush, Flushed, LEASE, RunEvent, RunFanOut, RunStore, What};
+use crate::{Finish, Flush, Flushed, LEASE, Pause, Run, RunEvent, RunFanOut, RunStore, What};
 
 /// When events go to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,34 @@ impl LogWriter {
             agent: agent.to_owned(),
             next_id,
             ids_until: Self::first_reservation(first),
+            unflushed: Vec::new(),
+            flushed_at: now,
+            lease_ends: now + LEASE,
+            cancel_requested: false,
+            ambient,
+        }
+    }
+
+    /// A writer for a run that goes on after it has waited, whose next event is `next_id`.
+    pub(crate) fn of_resumed_run(
+        runs: Arc<dyn RunStore>,
+        fan_out: Arc<dyn RunFanOut>,
+        ambient: Ambient,
+        policy: FlushPolicy,
+        run: &Run,
+        next_id: u64,
+    ) -> Self {
+        let now = ambient.clock.monotonic();
+        Self {
+            runs,
+            fan_out,
+            policy,
+            tenant: run.tenant,
+            run: run.id,
+            epoch: run.epoch,
+            agent: run.active_agent.clone(),
+            next_id,
+            ids_until: run.ids_until,
             unflushed: Vec::new(),
             flushed_at: now,
             lease_ends: now + LEASE,
@@ -175,6 +203,38 @@ impl LogWriter {
         let unseen = match self.policy {
             FlushPolicy::BeforeReaders => &finish.events,
             FlushPolicy::AfterReaders => &shown_after,
+        };
+        self.fan_out.publish(self.tenant, self.run, unseen).await;
+        self.fan_out.close(self.tenant, self.run).await;
+        Ok(())
+    }
+
+    /// Lets the run wait. `checkpoint` is given the id that the next event will have.
+    pub(crate) async fn pause(
+        mut self,
+        last: Vec<What>,
+        mut pause: Pause,
+        checkpoint: impl FnOnce(u64) -> Result<String, Fault>,
+        announced: &[Event],
+    ) -> Result<(), Lost> {
+        let last: Vec<_> = last.into_iter().map(|what| self.number(what)).collect();
+        pause.events = [std::mem::take(&mut self.unflushed), last.clone()].concat();
+        pause.checkpoint = checkpoint(self.next_id).map_err(|_corrupt| Lost)?;
+        let mut wait = Duration::from_millis(50);
+        loop {
+            // Repeating it is harmless, so an answer that was lost is asked for again.
+            let written = self
+                .runs
+                .pause(self.tenant, self.run, self.epoch, &pause, announced);
+            match written.await {
+                Ok(true) => break,
+                Ok(false) => return Err(Lost),
+                Err(fault) => self.wait_after(&fault, &mut wait).await?,
+            }
+        }
+        let unseen = match self.policy {
+            FlushPolicy::BeforeReaders => &pause.events,
+            FlushPolicy::AfterReaders => &last,
         };
         self.fan_out.publish(self.tenant, self.run, unseen).await;
         self.fan_out.close(self.tenant, self.run).await;

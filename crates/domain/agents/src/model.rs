@@ -35,7 +35,8 @@ pub struct ModelRequest {
 }
 
 /// One item of the conversation, as a model sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelInput {
     /// What the person said.
     User(String),

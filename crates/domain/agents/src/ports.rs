@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
-use chancery_ids::{ConversationId, RunId, TenantId, UserId};
+use chancery_ids::{ApprovalId, ConversationId, RunId, TenantId, UserId};
 use futures::stream::BoxStream;
 
-use crate::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent};
+use crate::{
+    Approval, ApprovalState, Begun, Finish, Flush, Flushed, NewRun, Pause, Run, RunEvent, Settled, Settlement,
+};
 
 /// Keeps runs, their log and, in the same changes, the messages of their conversation.
 #[async_trait]
@@ -37,7 +39,21 @@ pub trait RunStore: Send + Sync {
         events: &[Event],
     ) -> Result<bool, Fault>;
 
-    /// Takes over a live run whose lease ended before `now`: raises the epoch, sets the lease. `None` when it is not so.
+    /// Lets a live run of this epoch wait: last events, what it waits for, its checkpoint, announced events; the lease lasts as long as the wait
+    /// may. `false` when it is no longer this epoch's.
+    ///
+    /// MUST be one change, conditional on status and epoch. MUST be safe to repeat with the same approval.
+    async fn pause(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        epoch: u64,
+        pause: &Pause,
+        events: &[Event],
+    ) -> Result<bool, Fault>;
+
+    /// Takes over a running run whose lease ended before `now`: raises the epoch, sets the lease. `None` when it is not so, also
+    /// when it waits.
     ///
     /// MUST let exactly one of several concurrent callers take it.
     async fn take_over(
@@ -76,11 +92,63 @@ pub trait RunStore: Send + Sync {
     -> Result<Option<Run>, Fault>;
 }
 
+/// Keeps what runs wait for.
+#[async_trait]
+pub trait ApprovalStore: Send + Sync {
+    /// The owner's approval; `None` for one of another tenant or another person.
+    async fn find_approval(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        approval: ApprovalId,
+    ) -> Result<Option<Approval>, Fault>;
+
+    /// The owner's pending approvals that have not expired at `now`, oldest first; at most `limit`.
+    async fn list_pending(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Approval>, Fault>;
+
+    /// Settles a pending approval of the owner's and takes its run: the epoch is raised, the lease set.
+    ///
+    /// MUST be one change. MUST let exactly one of several concurrent callers, of [`ApprovalStore::take_back`] too, have it. MUST
+    /// NOT settle one whose time is over at the settlement's time, or whose run was asked to stop.
+    async fn settle(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        approval: ApprovalId,
+        settlement: &Settlement,
+        events: &[Event],
+    ) -> Result<Settled, Fault>;
+
+    /// Closes a pending approval as `state` and takes its run, to be ended. `None` when it is not pending.
+    ///
+    /// MUST be one change.
+    async fn take_back(
+        &self,
+        tenant: TenantId,
+        approval: ApprovalId,
+        state: ApprovalState,
+        at: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Run>, Fault>;
+}
+
 /// What recovery looks up. Cross-tenant on purpose (ARCHITECTURE.md lists it).
 #[async_trait]
 pub trait RunSystemStore: Send + Sync {
-    /// Live runs whose lease ended before `now`, at most `limit`, oldest lease first.
-    async fn list_abandoned(&self, now: Timestamp, limit: u16) -> Result<Vec<Run>, Fault>;
+    /// Running runs whose lease ended before `leases_before`, and waiting ones whose time ended before `now`; at most `limit`,
+    /// oldest first.
+    async fn list_abandoned(
+        &self,
+        leases_before: Timestamp,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Run>, Fault>;
 }
 
 /// Carries events of live runs to their readers before they are in the log. Losing it loses speed, not events.

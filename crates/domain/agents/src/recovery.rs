@@ -4,8 +4,8 @@ use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, EventKind};
 
 use crate::{
-    Answer, Finish, LEASE, LifecycleStatus, Run, RunEvent, RunFailure, RunService, RunStatus, Usage, What,
-    service::error_event,
+    Answer, ApprovalState, FinalStatus, Finish, LEASE, LifecycleStatus, Run, RunEvent, RunFailure,
+    RunService, RunStatus, Usage, What, working::error_event,
 };
 
 /// Runs looked up at once.
@@ -31,7 +31,9 @@ impl RunService {
     async fn recover_before(&self, leases_before: Timestamp) -> Result<usize, Fault> {
         let mut ended = 0;
         loop {
-            let abandoned = self.parts.abandoned.list_abandoned(leases_before, BATCH).await?;
+            let now = self.parts.ambient.now();
+            let store = &self.parts.abandoned;
+            let abandoned = store.list_abandoned(leases_before, now, BATCH).await?;
             let before = ended;
             for run in &abandoned {
                 ended += usize::from(self.recover_one(run, leases_before).await?);
@@ -46,33 +48,84 @@ impl RunService {
     /// Ends an abandoned run as failed, with the answer that its log adds up to. Whoever else tries at the same time finds it
     /// taken; `false` then.
     pub(crate) async fn recover_one(&self, run: &Run, lease_before: Timestamp) -> Result<bool, Fault> {
-        let parts = &*self.parts;
-        let now = parts.ambient.now();
-        let Some(run) = parts
-            .runs
-            .take_over(run.tenant, run.id, lease_before, now.plus(LEASE))
-            .await?
-        else {
-            return Ok(false);
-        };
-        let mut events = self.whole_log(&run).await?;
-        let unwritten = self.seen_and_not_written(&run, &events).await;
-        events.extend_from_slice(&unwritten);
-        let text = crate::event::answer_of(&events);
+        let (runs, now) = (&self.parts.runs, self.parts.ambient.now());
+        let lease = now.plus(LEASE);
+        if run.approval.is_some() {
+            let failure = RunFailure::by_server(
+                "approval_expired",
+                "nobody agreed to a call of a tool in time",
+                false,
+            );
+            return self.close(run, ApprovalState::Expired, Some(failure)).await;
+        }
+        let taken = runs.take_over(run.tenant, run.id, lease_before, lease).await?;
+        let Some(run) = taken else { return Ok(false) };
         let failure = RunFailure::by_server(
             "run_abandoned",
             "the server that worked on this ended before it was done",
             true,
         );
-        let lifecycle = What::Lifecycle {
-            status: LifecycleStatus::Failed,
-            reason: Some(failure.code.clone()),
+        self.end_by_its_log(&run, Some(failure)).await
+    }
+
+    /// Ends a run that waits, because its owner asked.
+    pub(crate) async fn withdraw(&self, run: &Run) -> Result<bool, Fault> {
+        self.close(run, ApprovalState::Withdrawn, None).await
+    }
+
+    async fn close(
+        &self,
+        run: &Run,
+        state: ApprovalState,
+        failure: Option<RunFailure>,
+    ) -> Result<bool, Fault> {
+        let Some(approval) = run.approval else {
+            return Ok(false);
         };
+        let (store, now) = (&self.parts.approvals, self.parts.ambient.now());
+        let taken = store
+            .take_back(run.tenant, approval, state, now, now.plus(LEASE))
+            .await?;
+        match taken {
+            Some(run) => self.end_by_its_log(&run, failure).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Ends a run that is ours and that nobody works on: failed, or cancelled when there is no failure.
+    async fn end_by_its_log(&self, run: &Run, failure: Option<RunFailure>) -> Result<bool, Fault> {
+        let parts = &*self.parts;
+        let now = parts.ambient.now();
+        let mut events = self.whole_log(run).await?;
+        let unwritten = self.seen_and_not_written(run, &events).await;
+        events.extend_from_slice(&unwritten);
+        let text = crate::event::answer_of(&events);
+        let (status, lifecycle, kind) = match failure {
+            Some(_) => (RunStatus::Failed, LifecycleStatus::Failed, EventKind::RunFailed),
+            None => (
+                RunStatus::Cancelled,
+                LifecycleStatus::Cancelled,
+                EventKind::RunCancelled,
+            ),
+        };
+        let reason = failure.as_ref().map(|failure| failure.code.clone());
+        let mut last = crate::event::broken_off(&events);
+        last.push(What::Lifecycle {
+            status: lifecycle,
+            reason: reason.clone(),
+        });
+        last.push(match &failure {
+            Some(failure) => error_event(failure),
+            None => What::Final {
+                status: FinalStatus::Cancelled,
+                response_text: text.clone(),
+                refusal_text: None,
+                usage: Usage::default(),
+            },
+        });
         let agent = Some(run.active_agent.clone());
         // Above everything that anybody may have seen.
         let first = run.ids_until.max(events.last().map_or(0, |last| last.id)) + 1;
-        let mut last = crate::event::broken_off(&events);
-        last.extend([lifecycle, error_event(&failure)]);
         let last = (first..).zip(last).map(|(id, what)| RunEvent {
             id,
             at: now,
@@ -82,7 +135,7 @@ impl RunService {
         let last: Vec<_> = last.collect();
         let finish = Finish {
             events: [unwritten, last.clone()].concat(),
-            status: RunStatus::Failed,
+            status,
             answer: (!text.is_empty()).then(|| Answer {
                 id: parts.ambient.new_id(),
                 text,
@@ -91,13 +144,8 @@ impl RunService {
             usage: Usage::default(),
             at: now,
         };
-        let failed = Event::new(
-            &parts.ambient,
-            run.tenant,
-            EventKind::RunFailed,
-            run.id.to_string(),
-        );
-        let announced = [failed.with("reason", failure.code)];
+        let ended = Event::new(&parts.ambient, run.tenant, kind, run.id.to_string());
+        let announced = [ended.with("reason", reason)];
         let ended = parts
             .runs
             .finish(run.tenant, run.id, run.epoch, &finish, &announced)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_ambient::Timestamp;
-use chancery_ids::{ConversationId, ConversationKey, MessageId, RunId, TenantId, UserId};
+use chancery_ids::{ApprovalId, ConversationId, ConversationKey, MessageId, RunId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{RunEvent, Usage};
@@ -30,9 +30,11 @@ pub struct Run {
     pub active_agent: String,
     /// Where it is.
     pub status: RunStatus,
+    /// What it waits for, when that is where it is.
+    pub approval: Option<ApprovalId>,
     /// Rises each time somebody takes the run over; writes of an older epoch do nothing.
     pub epoch: u64,
-    /// Until when the owner of the epoch may write without renewing.
+    /// Until when the owner of the epoch may write without renewing; while it waits for a person, until when it does.
     pub lease_until: Timestamp,
     /// No event above this id was shown to anybody.
     pub ids_until: u64,
@@ -58,6 +60,8 @@ impl Run {
 pub enum RunStatus {
     /// At work.
     Running,
+    /// Waits until a person has agreed to a call. Nobody works on it.
+    AwaitingApproval,
     /// Ended with an answer or a refusal.
     Completed,
     /// Ended without an answer.
@@ -72,6 +76,7 @@ impl RunStatus {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -81,7 +86,7 @@ impl RunStatus {
     /// Whether it may still change.
     #[must_use]
     pub const fn is_live(self) -> bool {
-        matches!(self, Self::Running)
+        matches!(self, Self::Running | Self::AwaitingApproval)
     }
 }
 

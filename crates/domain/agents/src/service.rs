@@ -1,24 +1,18 @@
 //! Turns of hosted agents: begin, stop, drain. Reading and recovery have files of their own.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chancery_access::{Principal, Scope};
-use chancery_ambient::{Ambient, Fault, Tasks, cause_of, within};
-use chancery_conversations::{ConversationStore, MessageStatus, Order as MessageOrder, Role};
-use chancery_events::{Event, EventKind};
-use chancery_ids::{ConversationId, ConversationKey, Limit, RunId, UserId};
+use chancery_ambient::{Ambient, Fault, Tasks, within};
+use chancery_conversations::ConversationStore;
+use chancery_ids::{ApprovalId, ConversationKey, RunId, UserId};
 use chancery_tools::ToolCatalogue;
-use futures::FutureExt;
 use tokio::sync::watch;
 
 use crate::{
-    AgentCatalogue, Answer, Begun, ChatRefused, FinalStatus, Finish, FlushPolicy, HostedAgent,
-    LARGEST_MESSAGE, LEASE, LifecycleStatus, Model, ModelInput, NewRun, RunEvent, RunFailure, RunFanOut,
-    RunLimits, RunStatus, RunStore, RunSystemStore, Usage, What,
-    desk::{Desk, Order, Stop},
-    live::LiveRuns,
-    log_writer::LogWriter,
-    turn::{Broken, Turn},
+    AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, LARGEST_MESSAGE, LEASE, LifecycleStatus,
+    Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore, RunSystemStore, Usage,
+    What, desk::Order, live::LiveRuns, log_writer::LogWriter,
 };
 
 /// What runs work with.
@@ -29,6 +23,8 @@ pub struct RunParts {
     pub abandoned: Arc<dyn RunSystemStore>,
     /// Carries events to readers.
     pub fan_out: Arc<dyn RunFanOut>,
+    /// Keeps what runs wait for.
+    pub approvals: Arc<dyn ApprovalStore>,
     /// Reads conversations.
     pub threads: Arc<dyn ConversationStore>,
     /// Generates text.
@@ -56,8 +52,8 @@ pub struct RunSettings {
 #[derive(Clone)]
 pub struct RunService {
     pub(crate) parts: Arc<RunParts>,
-    settings: RunSettings,
-    live: Arc<LiveRuns>,
+    pub(crate) settings: RunSettings,
+    pub(crate) live: Arc<LiveRuns>,
 }
 
 /// A person's new turn.
@@ -77,13 +73,13 @@ pub struct StartedRun {
     pub run: RunId,
     /// The conversation's name.
     pub conversation_key: ConversationKey,
-    outcome: watch::Receiver<Option<Outcome>>,
+    pub(crate) outcome: watch::Receiver<Option<Outcome>>,
 }
 
-/// How a run ended.
+/// How a run ended, or that it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Where it ended.
+    /// Where it is.
     pub status: RunStatus,
     /// The answer; what had arrived of it when the run did not complete.
     pub text: String,
@@ -97,6 +93,8 @@ pub struct Outcome {
     pub usage: Usage,
     /// Why it failed.
     pub failure: Option<RunFailure>,
+    /// What it waits for, when it has not ended.
+    pub approval: Option<ApprovalId>,
 }
 
 impl StartedRun {
@@ -157,7 +155,10 @@ impl RunService {
                 Begun::Busy(other) if other.lease_until < self.parts.ambient.now() => {
                     self.recover_one(&other, self.parts.ambient.now()).await?;
                 }
-                Begun::Busy(other) => return Err(ChatRefused::RunIsLive(other.id)),
+                Begun::Busy(other) => {
+                    let (run, approval) = (other.id, other.approval);
+                    return Err(ChatRefused::RunIsLive { run, approval });
+                }
             }
         }
         Err(Fault::unavailable("runs of this conversation keep being abandoned").into())
@@ -170,8 +171,12 @@ impl RunService {
         let owner = caller.require_person()?;
         // The store comes first: it knows whose run it is, and tells a run on another replica.
         let found = self.parts.runs.request_cancel(caller.tenant, owner, run).await?;
-        if found.is_some() {
-            self.live.tell(run, Order::Cancel);
+        match &found {
+            Some(waiting) if waiting.approval.is_some() => {
+                self.withdraw(waiting).await?;
+            }
+            Some(_) => self.live.tell(run, Order::Cancel),
+            None => {}
         }
         Ok(found.map(|run| run.status))
     }
@@ -220,261 +225,5 @@ impl RunService {
             at,
             lease_until: at.plus(LEASE),
         }
-    }
-
-    /// Starts the task that works on a stored run.
-    async fn work(
-        &self,
-        caller: &Principal,
-        new: NewRun,
-        conversation: ConversationId,
-        position: u64,
-    ) -> StartedRun {
-        let orders = self.live.enter(new.id);
-        // Before anybody can follow: who finds a run not carried here reads its log, and that is slow.
-        let fan_out = &self.parts.fan_out;
-        fan_out.publish(new.tenant, new.id, &new.events).await;
-        let (tell, outcome) = watch::channel(None);
-        let started = StartedRun {
-            run: new.id,
-            conversation_key: new.conversation_key.clone(),
-            outcome,
-        };
-        let (service, caller) = (self.clone(), caller.clone());
-        let leave = Leave {
-            live: self.live.clone(),
-            run: new.id,
-        };
-        let task = async move {
-            let _leave = leave;
-            let ended = service
-                .perform(&caller, &new, conversation, position, orders)
-                .await;
-            tell.send_replace(ended);
-        };
-        self.parts.tasks.spawn(task.boxed());
-        started
-    }
-
-    /// The run from its first event to its last. `None` when it was lost to another owner.
-    async fn perform(
-        &self,
-        caller: &Principal,
-        new: &NewRun,
-        conversation: ConversationId,
-        position: u64,
-        orders: watch::Receiver<Order>,
-    ) -> Option<Outcome> {
-        let parts = &*self.parts;
-        let entry = parts.agents.find(&new.entry_agent)?;
-        let log = LogWriter::of_new_run(
-            parts.runs.clone(),
-            parts.fan_out.clone(),
-            parts.ambient.clone(),
-            self.settings.flush,
-            (new.tenant, new.id),
-            &entry.name,
-            &new.events,
-        );
-        let mut desk = Desk::new(log, parts.ambient.clone(), orders, self.settings.limits.time);
-        let mut turn = self.turn(caller, entry);
-        let answered = match self.context(new, conversation, position).await {
-            Ok(before) => {
-                let answer = turn.answer(&mut desk, &before, &new.text);
-                // A panic in the code of a model or a tool ends this run and nothing else.
-                AssertUnwindSafe(answer)
-                    .catch_unwind()
-                    .await
-                    .unwrap_or_else(|_panic| {
-                        tracing::error!(run = %new.id, "a model or a tool panicked");
-                        let message = "something went wrong in the server";
-                        Err(Broken::Failed(RunFailure::by_server(
-                            "internal_error",
-                            message,
-                            true,
-                        )))
-                    })
-            }
-            Err(fault) => {
-                let source = cause_of(&fault);
-                tracing::warn!(source, "{fault}; the conversation could not be read");
-                Err(Broken::Failed(RunFailure::by_server(
-                    "store_unavailable",
-                    "the conversation could not be read",
-                    true,
-                )))
-            }
-        };
-        let outcome = self.end(new, desk, &mut turn, answered).await;
-        if outcome.is_none() {
-            tracing::warn!(run = %new.id, "the run was lost to another owner");
-            parts.fan_out.close(new.tenant, new.id).await;
-        }
-        outcome
-    }
-
-    fn turn<'a>(&'a self, caller: &'a Principal, entry: &'a HostedAgent) -> Turn<'a> {
-        let parts = &*self.parts;
-        Turn::new(
-            &parts.model,
-            &parts.agents,
-            &parts.tools,
-            &self.settings.limits,
-            &parts.ambient,
-            caller,
-            entry,
-        )
-    }
-
-    /// The turns before this one that were answered, oldest first. Unanswered ones would be noise.
-    async fn context(
-        &self,
-        new: &NewRun,
-        conversation: ConversationId,
-        position: u64,
-    ) -> Result<Vec<ModelInput>, Fault> {
-        if position == 0 {
-            return Ok(Vec::new());
-        }
-        let before = chancery_conversations::MessagePlace { position };
-        let store = &self.parts.threads;
-        let page = store
-            .list_messages(
-                new.tenant,
-                conversation,
-                MessageOrder::Desc,
-                Some(before),
-                Limit::LARGEST,
-            )
-            .await?;
-        let completed = page
-            .items
-            .into_iter()
-            .filter(|message| message.status == MessageStatus::Completed)
-            .take(usize::from(self.settings.limits.context_messages));
-        let mut input: Vec<_> = completed
-            .map(|message| match message.role {
-                Role::User => ModelInput::User(message.content),
-                Role::Assistant => ModelInput::Assistant(message.content),
-            })
-            .collect();
-        input.reverse();
-        Ok(input)
-    }
-
-    /// Writes the end, whatever it is.
-    async fn end(
-        &self,
-        new: &NewRun,
-        desk: Desk,
-        turn: &mut Turn<'_>,
-        answered: Result<(), Broken>,
-    ) -> Option<Outcome> {
-        let ambient = &self.parts.ambient;
-        let (log, text, refusal, mut last) = desk.clear();
-        let (status, failure) = verdict(answered)?;
-        let refusal = Some(refusal).filter(|refusal| !refusal.is_empty());
-        let (lifecycle, kind) = match status {
-            RunStatus::Completed => (LifecycleStatus::Completed, EventKind::RunCompleted),
-            RunStatus::Cancelled => (LifecycleStatus::Cancelled, EventKind::RunCancelled),
-            RunStatus::Failed | RunStatus::Running => (LifecycleStatus::Failed, EventKind::RunFailed),
-        };
-        let reason = failure.as_ref().map(|failure| failure.code.clone());
-        last.push(What::Lifecycle {
-            status: lifecycle,
-            reason: reason.clone(),
-        });
-        last.push(match &failure {
-            Some(failure) => error_event(failure),
-            None => What::Final {
-                status: final_status(status, refusal.is_some() && text.is_empty()),
-                response_text: text.clone(),
-                refusal_text: refusal.clone(),
-                usage: turn.usage,
-            },
-        });
-        let kept = if text.is_empty() {
-            refusal.clone()
-        } else {
-            Some(text.clone())
-        };
-        let finish = Finish {
-            events: Vec::new(),
-            status,
-            answer: kept.map(|text| Answer {
-                id: ambient.new_id(),
-                text,
-            }),
-            active_agent: turn.agent.name.clone(),
-            usage: turn.usage,
-            at: ambient.now(),
-        };
-        let ended =
-            Event::new(ambient, new.tenant, kind, new.id.to_string()).with("agent", turn.agent.name.clone());
-        let mut announced = turn.take_refused();
-        announced.push(ended.with("reason", reason));
-        log.finish(last, finish, &announced).await.ok()?;
-        Some(Outcome {
-            status,
-            text,
-            refusal,
-            agent: turn.agent.name.clone(),
-            handoff_occurred: turn.handoffs > 0,
-            usage: turn.usage,
-            failure,
-        })
-    }
-}
-
-/// Takes a run off the list when its task ends, also by a panic.
-struct Leave {
-    live: Arc<LiveRuns>,
-    run: RunId,
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        self.live.leave(self.run);
-    }
-}
-
-/// Where a run ends and why; `None` when it is not ours to end.
-fn verdict(answered: Result<(), Broken>) -> Option<(RunStatus, Option<RunFailure>)> {
-    let failed = |failure| Some((RunStatus::Failed, Some(failure)));
-    match answered {
-        Ok(()) => Some((RunStatus::Completed, None)),
-        Err(Broken::Failed(failure)) => failed(failure),
-        Err(Broken::Stopped(Stop::Cancelled)) => Some((RunStatus::Cancelled, None)),
-        Err(Broken::Stopped(Stop::TimedOut)) => failed(RunFailure::by_server(
-            "run_timeout",
-            "the run took too long",
-            true,
-        )),
-        Err(Broken::Stopped(Stop::Shutdown)) => {
-            failed(RunFailure::by_server("shutdown", "the server went down", true))
-        }
-        Err(Broken::Stopped(Stop::Lost)) => None,
-    }
-}
-
-const fn final_status(status: RunStatus, refused: bool) -> FinalStatus {
-    match status {
-        RunStatus::Cancelled => FinalStatus::Cancelled,
-        RunStatus::Completed | RunStatus::Failed | RunStatus::Running => {
-            if refused {
-                FinalStatus::Refused
-            } else {
-                FinalStatus::Completed
-            }
-        }
-    }
-}
-
-pub(crate) fn error_event(failure: &RunFailure) -> What {
-    What::Error {
-        code: failure.code.clone(),
-        message: failure.message.clone(),
-        source: failure.source,
-        is_retryable: failure.is_retryable,
     }
 }

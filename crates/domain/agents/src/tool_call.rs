@@ -1,9 +1,12 @@
 //! One call of a tool. What a model says is not trusted: everything is checked before the tool's code is entered.
 
+use std::sync::Arc;
+
 use chancery_access::Principal;
 use chancery_ambient::{Ambient, within};
 use chancery_events::{Event, EventKind};
-use chancery_tools::{ToolCatalogue, ToolError, ToolLimits, check_arguments};
+use chancery_tools::{Tool, ToolCatalogue, ToolError, ToolLimits, check_arguments};
+use serde_json::{Map, Value};
 
 use crate::{
     HostedAgent, ItemPlace, ModelTool, ToolCall, ToolCallStatus, What,
@@ -53,14 +56,31 @@ impl Toolbox<'_> {
             Ok(output) => (cut(output, self.limits.output_bytes), ToolCallStatus::Completed),
             Err(error) => (error.to_string(), ToolCallStatus::Failed),
         };
+        self.tell(desk, place, call, output.clone(), ended).await?;
+        Ok(output)
+    }
+
+    /// Shows what a call came to.
+    pub(crate) async fn tell(
+        &self,
+        desk: &mut Desk,
+        place: &ItemPlace,
+        call: &ToolCall,
+        output: String,
+        ended: ToolCallStatus,
+    ) -> Result<(), Stop> {
         let told = What::ToolOutput {
             item: place.clone(),
             call_id: call.id.clone(),
-            output: output.clone(),
+            output,
         };
         desk.log.emit(told).await?;
-        desk.log.emit(status(place, call, ended)).await?;
-        Ok(output)
+        Ok(desk.log.emit(status(place, call, ended)).await?)
+    }
+
+    /// Whether a person has to agree before this call is made. One that would be refused anyway is not worth asking about.
+    pub(crate) fn asks_first(&self, agent: &HostedAgent, call: &ToolCall) -> bool {
+        agent.asks_before(&call.name) && self.check(agent, call).is_ok()
     }
 
     async fn perform(
@@ -69,17 +89,10 @@ impl Toolbox<'_> {
         agent: &HostedAgent,
         call: &ToolCall,
     ) -> Result<Result<String, ToolError>, Stop> {
-        let tool = match self.tools.find(&call.name) {
-            Some(tool) if agent.has_tool(&call.name) => tool.clone(),
-            Some(_) | None => return Ok(Err(self.refuse(agent, call, "outside the agent's bundle"))),
-        };
-        let wanted = tool.spec().scope.iter().chain(&agent.bundle.scope);
-        if wanted.cloned().any(|scope| !self.caller.scopes.allows(scope)) {
-            return Ok(Err(self.refuse(agent, call, "above the caller's scopes")));
-        }
-        let arguments = match check_arguments(&tool.spec().parameters, &call.arguments) {
-            Ok(arguments) => arguments,
-            Err(error) => {
+        let (tool, arguments) = match self.check(agent, call) {
+            Ok(checked) => checked,
+            Err(Misfit::Refused(why)) => return Ok(Err(self.refuse(agent, call, why))),
+            Err(Misfit::Arguments(error)) => {
                 self.refuse(agent, call, "arguments that do not fit");
                 // The model learns what does not fit, and may do better.
                 return Ok(Err(error));
@@ -98,6 +111,17 @@ impl Toolbox<'_> {
         })
     }
 
+    fn check(&self, agent: &HostedAgent, call: &ToolCall) -> Result<Checked, Misfit> {
+        let tool = self.tools.find(&call.name).filter(|_| agent.has_tool(&call.name));
+        let tool = tool.ok_or(Misfit::Refused("outside the agent's bundle"))?;
+        let mut wanted = tool.spec().scope.iter().chain(&agent.bundle.scope).cloned();
+        if wanted.any(|scope| !self.caller.scopes.allows(scope)) {
+            return Err(Misfit::Refused("above the caller's scopes"));
+        }
+        let arguments = check_arguments(&tool.spec().parameters, &call.arguments);
+        Ok((tool.clone(), arguments.map_err(Misfit::Arguments)?))
+    }
+
     fn refuse(&mut self, agent: &HostedAgent, call: &ToolCall, why: &'static str) -> ToolError {
         // The name comes from the model: cut, so that no model writes novels into the log.
         let name: String = call.name.chars().take(64).collect();
@@ -114,7 +138,16 @@ impl Toolbox<'_> {
     }
 }
 
-fn status(place: &ItemPlace, call: &ToolCall, status: ToolCallStatus) -> What {
+/// A tool, and arguments that fit it.
+type Checked = (Arc<dyn Tool>, Map<String, Value>);
+
+/// Why a call is not made.
+enum Misfit {
+    Refused(&'static str),
+    Arguments(ToolError),
+}
+
+pub(crate) fn status(place: &ItemPlace, call: &ToolCall, status: ToolCallStatus) -> What {
     What::ToolStatus {
         item: place.clone(),
         call_id: call.id.clone(),

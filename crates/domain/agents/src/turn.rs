@@ -5,14 +5,17 @@ use std::sync::Arc;
 use chancery_access::Principal;
 use chancery_ambient::{Ambient, cause_of};
 use chancery_events::Event;
+use chancery_ids::ApprovalId;
 use chancery_tools::ToolCatalogue;
 use futures::StreamExt;
 
 use crate::{
-    AgentCatalogue, ErrorSource, HandOff, HandOffContext, HostedAgent, Model, ModelError, ModelEvent,
-    ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, Usage, What,
+    AgentCatalogue, Decision, ErrorSource, HandOff, HandOffContext, HostedAgent, ItemPlace, Model,
+    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, Usage,
+    What,
+    checkpoint::Progress,
     desk::{Desk, Stop},
-    tool_call::Toolbox,
+    tool_call::{Toolbox, status},
 };
 
 /// Why a run failed, for people and for programs.
@@ -54,6 +57,8 @@ impl From<ModelError> for RunFailure {
 
 /// Why a turn ended without an answer.
 pub(crate) enum Broken {
+    /// It goes on once a person has agreed to the first of the calls that are left.
+    Waits,
     Stopped(Stop),
     Failed(RunFailure),
 }
@@ -79,7 +84,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) agent: &'a HostedAgent,
     pub(crate) usage: Usage,
     pub(crate) handoffs: u32,
-    tool_calls: u32,
+    pub(crate) tool_calls: u32,
 }
 
 /// One answer of the model: what it said, and what it wants called.
@@ -123,45 +128,46 @@ impl<'a> Turn<'a> {
         std::mem::take(&mut self.toolbox.refused)
     }
 
-    /// Works until an agent has answered without calling anything. `before` is the conversation, `text` the person's new
-    /// message.
-    pub(crate) async fn answer(
-        &mut self,
-        desk: &mut Desk,
-        before: &[ModelInput],
-        text: &str,
-    ) -> Result<(), Broken> {
-        let mut input = [before, &[ModelInput::User(text.to_owned())]].concat();
-        for _ in 0..self.limits.model_turns {
-            let said = self.ask(desk, &input).await?;
-            if said.calls.is_empty() {
-                return Ok(());
+    /// Works until an agent has answered without calling anything. `progress` is where the run stands, also when this breaks
+    /// off.
+    pub(crate) async fn answer(&mut self, desk: &mut Desk, progress: &mut Progress) -> Result<(), Broken> {
+        loop {
+            if progress.calls.is_empty() {
+                if progress.model_turns == self.limits.model_turns {
+                    return Err(self.over("too_many_model_turns", "the model was asked too often"));
+                }
+                progress.model_turns += 1;
+                let said = self.ask(desk, &progress.input).await?;
+                if said.calls.is_empty() {
+                    return Ok(());
+                }
+                if !said.text.is_empty() {
+                    progress.input.push(ModelInput::Assistant(said.text));
+                }
+                progress.calls = said.calls.into();
             }
-            if !said.text.is_empty() {
-                input.push(ModelInput::Assistant(said.text));
-            }
-            let mut next = None;
-            for call in said.calls {
-                let output = self.one_call(desk, &call, &mut next).await?;
+            while let Some(call) = progress.calls.front().cloned() {
+                let output = self.one_call(desk, &call, progress).await?;
                 let call_id = call.id.clone();
-                input.extend([
+                progress.input.extend([
                     ModelInput::ToolCall(call),
                     ModelInput::ToolResult { call_id, output },
                 ]);
+                progress.calls.pop_front();
             }
-            if let Some(handoff) = next {
+            let next = progress.next_agent.take();
+            if let Some(handoff) = next.and_then(|name| self.agent.handoff_to(&name)) {
                 self.hand_off(desk, handoff).await?;
+                let said = ModelInput::User(progress.text.clone());
                 match handoff.context {
                     HandOffContext::Full => {}
-                    HandOffContext::Fresh => input = vec![ModelInput::User(text.to_owned())],
+                    HandOffContext::Fresh => progress.input = vec![said],
                     HandOffContext::LastTurn => {
-                        let last = last_turn(before);
-                        input = [last, &[ModelInput::User(text.to_owned())]].concat();
+                        progress.input = [last_turn(&progress.before), &[said]].concat();
                     }
                 }
             }
         }
-        Err(self.over("too_many_model_turns", "the model was asked too often"))
     }
 
     /// One turn of the model, streamed to readers.
@@ -216,13 +222,37 @@ impl<'a> Turn<'a> {
         offered
     }
 
-    /// Does one call. The first hand-off among the calls of a turn wins.
+    /// Does one call, or breaks off when a person has to be asked first.
     async fn one_call(
         &mut self,
         desk: &mut Desk,
         call: &ToolCall,
-        next: &mut Option<&'a HandOff>,
+        progress: &mut Progress,
     ) -> Result<String, Broken> {
+        let place = match progress.waiting.take() {
+            Some(place) => place,
+            None => self.show_call(desk, call).await?,
+        };
+        let output = if let Some(handoff) = self.agent.handoff_by_tool(&call.name) {
+            self.choose(desk, &place, call, &handoff.agent, progress).await?
+        } else if let Some(decision) = progress.decision.take() {
+            self.decided_call(desk, &place, call, decision).await?
+        } else {
+            self.tool_calls += 1;
+            if self.tool_calls > self.limits.tool_calls {
+                return Err(self.over("too_many_tool_calls", "too many tools were called"));
+            }
+            if self.toolbox.asks_first(self.agent, call) {
+                progress.waiting = Some(place);
+                return Err(Broken::Waits);
+            }
+            self.toolbox.call(desk, self.agent, &place, call).await?
+        };
+        desk.end_call(place).await?;
+        Ok(output)
+    }
+
+    async fn show_call(&self, desk: &mut Desk, call: &ToolCall) -> Result<ItemPlace, Stop> {
         let place = desk.begin_call().await?;
         let written = What::ToolArguments {
             item: place.clone(),
@@ -230,34 +260,57 @@ impl<'a> Turn<'a> {
             name: call.name.clone(),
             arguments: call.arguments.clone(),
         };
-        desk.log.emit(written).await.map_err(Stop::from)?;
-        let handoff = self.agent.handoff_by_tool(&call.name);
-        let output = if let Some(handoff) = handoff {
-            let (output, status) = if next.is_none() {
-                *next = Some(handoff);
-                (format!("{} goes on", handoff.agent), ToolCallStatus::Completed)
-            } else {
-                ("another agent goes on already".to_owned(), ToolCallStatus::Failed)
-            };
-            let (item, call_id, name) = (place.clone(), call.id.clone(), call.name.clone());
-            desk.log
-                .emit(What::ToolStatus {
-                    item,
-                    call_id,
-                    name,
-                    status,
-                })
-                .await
-                .map_err(Stop::from)?;
-            output
+        desk.log.emit(written).await?;
+        Ok(place)
+    }
+
+    /// The first hand-off among the calls of a model turn wins.
+    async fn choose(
+        &self,
+        desk: &mut Desk,
+        place: &ItemPlace,
+        call: &ToolCall,
+        agent: &str,
+        progress: &mut Progress,
+    ) -> Result<String, Stop> {
+        let (output, ended) = if progress.next_agent.is_none() {
+            progress.next_agent = Some(agent.to_owned());
+            (format!("{agent} goes on"), ToolCallStatus::Completed)
         } else {
-            self.tool_calls += 1;
-            if self.tool_calls > self.limits.tool_calls {
-                return Err(self.over("too_many_tool_calls", "too many tools were called"));
-            }
-            self.toolbox.call(desk, self.agent, &place, call).await?
+            ("another agent goes on already".to_owned(), ToolCallStatus::Failed)
         };
-        desk.end_call(place).await?;
+        desk.log.emit(status(place, call, ended)).await?;
+        Ok(output)
+    }
+
+    /// A call that a person was asked about.
+    async fn decided_call(
+        &mut self,
+        desk: &mut Desk,
+        place: &ItemPlace,
+        call: &ToolCall,
+        (approval, decision): (ApprovalId, Decision),
+    ) -> Result<String, Stop> {
+        let told = What::ToolApproval {
+            item: place.clone(),
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            approval,
+            approved: Some(decision.approved),
+            reason: decision.reason.clone(),
+        };
+        desk.log.emit(told).await?;
+        if decision.approved {
+            return self.toolbox.call(desk, self.agent, place, call).await;
+        }
+        let output = match decision.reason {
+            Some(reason) => format!("the person refused this call: {reason}"),
+            None => "the person refused this call".to_owned(),
+        };
+        let ended = ToolCallStatus::Failed;
+        self.toolbox
+            .tell(desk, place, call, output.clone(), ended)
+            .await?;
         Ok(output)
     }
 

@@ -127,6 +127,8 @@ event_kinds! {
     RunFailed = "run.failed",
     /// A run was stopped by its owner.
     RunCancelled = "run.cancelled",
+    /// A person allowed a call of a tool, or refused it.
+    ApprovalSettled = "run.approval_settled",
     /// A hosted agent asked for a tool it may not use.
     ToolRefused = "tool.refused",
 }

@@ -34,6 +34,8 @@ kinds! {
     MessageKind, MessageId, "msg_", "message";
     /// One run of a hosted agent.
     RunKind, RunId, "run_", "run";
+    /// One call of a tool that a person is asked about.
+    ApprovalKind, ApprovalId, "appr_", "approval";
     /// One process over a shared database: bare UUID, inside the servers alone.
     ReplicaKind, ReplicaId, "", "replica";
     /// One announced event of the outbox.

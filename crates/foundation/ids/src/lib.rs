@@ -11,9 +11,9 @@ pub use app_id::{AppId, AppIdError};
 pub use conversation_key::{ConversationKey, ConversationKeyError};
 pub use cursor::{Cursor, CursorError};
 pub use kinds::{
-    ConversationId, ConversationKind, EventId, EventKind, MessageId, MessageKind, ReplicaId, ReplicaKind,
-    RevocationId, RevocationKind, RunId, RunKind, SessionId, SessionKind, TenantId, TenantKind, TokenId,
-    TokenKind, UserId, UserKind,
+    ApprovalId, ApprovalKind, ConversationId, ConversationKind, EventId, EventKind, MessageId, MessageKind,
+    ReplicaId, ReplicaKind, RevocationId, RevocationKind, RunId, RunKind, SessionId, SessionKind, TenantId,
+    TenantKind, TokenId, TokenKind, UserId, UserKind,
 };
 pub use page::{Limit, Page};
 pub use typed_id::{IdError, Kind, TypedId};

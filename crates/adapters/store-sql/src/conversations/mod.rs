@@ -26,7 +26,7 @@ use crate::{
     fault::Undone,
     outbox::Announce,
     schema::{
-        agents::{run_log, runs},
+        agents::{approvals, run_log, runs},
         conversations::{conversations, messages},
     },
 };
@@ -210,6 +210,10 @@ impl ConversationStore for SqlConversations {
                 .filter(run_log::tenant_id.eq(Stored(tenant)))
                 .filter(run_log::run_id.eq_any(its_runs.select(runs::id)));
             diesel::delete(its_log).execute(conn).await?;
+            let their_approvals = approvals::table
+                .filter(approvals::tenant_id.eq(Stored(tenant)))
+                .filter(approvals::run_id.eq_any(its_runs.select(runs::id)));
+            diesel::delete(their_approvals).execute(conn).await?;
             diesel::delete(its_runs).execute(conn).await?;
             let its_messages = messages::table
                 .filter(messages::tenant_id.eq(Stored(tenant)))

@@ -35,7 +35,9 @@ pub(super) async fn finish(
     let live = live_of_epoch(tenant, run, codec::big_int(epoch)?);
     let status = match finish.status {
         RunStatus::Completed => MessageStatus::Completed,
-        RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled => MessageStatus::Incomplete,
+        RunStatus::Running | RunStatus::AwaitingApproval | RunStatus::Failed | RunStatus::Cancelled => {
+            MessageStatus::Incomplete
+        }
     };
     let answer = finish.answer.as_ref().map(|answer| storable(&answer.text));
     let usage = serde_json::to_value(finish.usage).map_err(Fault::corrupt)?;

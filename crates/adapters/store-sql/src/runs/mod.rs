@@ -1,11 +1,15 @@
 //! Runs and their log.
 
+mod approvals;
 mod begin;
 mod finish;
+mod pause;
 mod rows;
 
 use async_trait::async_trait;
-use chancery_agents::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunStore, RunSystemStore};
+use chancery_agents::{
+    Begun, Finish, Flush, Flushed, NewRun, Pause, Run, RunEvent, RunStore, RunSystemStore,
+};
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Event;
 use chancery_ids::{ConversationId, RunId, TenantId, UserId};
@@ -27,7 +31,7 @@ use crate::{
 /// How many flushes are read at once from a log.
 const FLUSHES_AT_ONCE: i64 = 64;
 
-/// [`RunStore`] and [`RunSystemStore`] on either engine.
+/// [`RunStore`], [`RunSystemStore`] and [`chancery_agents::ApprovalStore`] on either engine.
 pub struct SqlRuns(Database);
 
 impl SqlRuns {
@@ -88,6 +92,18 @@ impl RunStore for SqlRuns {
         finish::finish(&self.0, tenant, run, epoch, finish, events).await
     }
 
+    #[tracing::instrument(name = "store_sql.pause_run", skip_all, fields(%tenant, %run))]
+    async fn pause(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        epoch: u64,
+        pause: &Pause,
+        events: &[Event],
+    ) -> Result<bool, Fault> {
+        pause::pause(&self.0, (tenant, run), epoch, pause, events).await
+    }
+
     #[tracing::instrument(name = "store_sql.take_over_run", skip_all, fields(%tenant, %run))]
     async fn take_over(
         &self,
@@ -99,6 +115,7 @@ impl RunStore for SqlRuns {
         let abandoned = runs::table
             .find((Stored(tenant), Stored(run)))
             .filter(runs::ended_at.is_null())
+            .filter(runs::approval_id.is_null())
             .filter(runs::lease_until.lt(Stored(now)));
         let take = diesel::update(abandoned).set((
             runs::epoch.eq(runs::epoch + 1),
@@ -222,10 +239,21 @@ impl RunStore for SqlRuns {
 #[async_trait]
 impl RunSystemStore for SqlRuns {
     #[tracing::instrument(name = "store_sql.list_abandoned_runs", skip_all)]
-    async fn list_abandoned(&self, now: Timestamp, limit: u16) -> Result<Vec<Run>, Fault> {
+    async fn list_abandoned(
+        &self,
+        leases_before: Timestamp,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Run>, Fault> {
+        let worked_on = runs::approval_id
+            .is_null()
+            .and(runs::lease_until.lt(Stored(leases_before)));
+        let waiting = runs::approval_id
+            .is_not_null()
+            .and(runs::lease_until.lt(Stored(now)));
         let abandoned = runs::table
             .filter(runs::ended_at.is_null())
-            .filter(runs::lease_until.lt(Stored(now)))
+            .filter(worked_on.or(waiting))
             .order(runs::lease_until)
             .limit(i64::from(limit));
         let rows = read!(self.0, |conn| abandoned
@@ -236,7 +264,7 @@ impl RunSystemStore for SqlRuns {
     }
 }
 
-/// The run, if it is live and nobody has taken it over since `epoch` began.
+/// The run, if it is worked on and nobody has taken it over since `epoch` began.
 #[diesel::dsl::auto_type]
 fn live_of_epoch(tenant: TenantId, run: RunId, epoch: i64) -> _ {
     let tenant: Stored<TenantId> = Stored(tenant);
@@ -246,6 +274,7 @@ fn live_of_epoch(tenant: TenantId, run: RunId, epoch: i64) -> _ {
         .filter(runs::id.eq(run))
         .filter(runs::epoch.eq(epoch))
         .filter(runs::ended_at.is_null())
+        .filter(runs::approval_id.is_null())
 }
 
 /// The ids reserved so far, or `ids` when that is more.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use chancery_agents::{NewRun, Run, RunEvent, RunStatus};
 use chancery_ambient::{Fault, Timestamp};
-use chancery_ids::{ConversationId, ConversationKey, RunId, TenantId, UserId};
+use chancery_ids::{ApprovalId, ConversationId, ConversationKey, RunId, TenantId, UserId};
 use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
@@ -39,6 +39,7 @@ pub(super) struct RunRow {
     cancel_requested: bool,
     started_at: Stored<Timestamp>,
     ended_at: Option<Stored<Timestamp>>,
+    approval_id: Option<Stored<ApprovalId>>,
 }
 
 impl RunRow {
@@ -60,6 +61,7 @@ impl RunRow {
             cancel_requested: false,
             started_at: Stored(run.at),
             ended_at: None,
+            approval_id: None,
         })
     }
 }
@@ -74,6 +76,7 @@ impl TryFrom<RunRow> for Run {
             RunStatus::Failed,
             RunStatus::Cancelled,
         ];
+        let status = codec::named("runs.status", &STATUSES, RunStatus::as_str, &row.status)?;
         Ok(Self {
             id: row.id.0,
             tenant: row.tenant_id.0,
@@ -82,7 +85,13 @@ impl TryFrom<RunRow> for Run {
             conversation_key: ConversationKey::parse(row.conversation_key).map_err(Fault::corrupt)?,
             entry_agent: row.entry_agent,
             active_agent: row.active_agent,
-            status: codec::named("runs.status", &STATUSES, RunStatus::as_str, &row.status)?,
+            // A run that waits is stored as running, with what it waits for.
+            status: if row.approval_id.is_some() {
+                RunStatus::AwaitingApproval
+            } else {
+                status
+            },
+            approval: row.approval_id.map(|id| id.0),
             epoch: codec::count(row.epoch)?,
             lease_until: row.lease_until.0,
             ids_until: codec::count(row.ids_until)?,

@@ -23,6 +23,7 @@ diesel::table! {
         usage -> Nullable<Json>,
         started_at -> Instant,
         ended_at -> Nullable<Instant>,
+        approval_id -> Nullable<Uuid>,
     }
 }
 
@@ -38,4 +39,27 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(runs, run_log, conversations);
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::codec::{Instant, Uuid};
+
+    approvals (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        owner_id -> Uuid,
+        run_id -> Uuid,
+        conversation_key -> Text,
+        agent -> Text,
+        tool -> Text,
+        call_id -> Text,
+        arguments -> Text,
+        state -> Text,
+        asked_at -> Instant,
+        expires_at -> Instant,
+        settled_at -> Nullable<Instant>,
+        reason -> Nullable<Text>,
+        checkpoint -> Nullable<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(runs, run_log, approvals, conversations);

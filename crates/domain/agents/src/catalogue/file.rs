@@ -77,6 +77,7 @@ fn read_bundle(file: &str, table: Table, faults: &mut Vec<AgentFault>) -> Bundle
         faults,
     };
     let tools = section.names("tools");
+    let approval = section.optional_names("approval");
     let scope = section.optional_text("scope");
     section.end();
     let scope = scope.and_then(|text| {
@@ -91,7 +92,19 @@ fn read_bundle(file: &str, table: Table, faults: &mut Vec<AgentFault>) -> Bundle
         }
         read.ok()
     });
-    Bundle { tools, scope }
+    if let Some(stranger) = approval.iter().find(|name| !tools.contains(name)) {
+        faults.push(AgentFault::new(
+            file,
+            "bundle.approval",
+            format!("{stranger} is not among the tools of the bundle"),
+            "name tools of `bundle.tools`",
+        ));
+    }
+    Bundle {
+        tools,
+        approval,
+        scope,
+    }
 }
 
 fn read_handoff(file: &str, table: Table, faults: &mut Vec<AgentFault>) -> HandOff {
@@ -167,6 +180,14 @@ impl Section<'_> {
         self.table.contains_key(key).then(|| self.text(key, LONGEST_LINE))
     }
 
+    fn optional_names(&mut self, key: &str) -> Vec<String> {
+        if self.table.contains_key(key) {
+            self.names(key)
+        } else {
+            Vec::new()
+        }
+    }
+
     /// An array of strings that must be there.
     fn names(&mut self, key: &str) -> Vec<String> {
         let Some(value) = self.table.remove(key) else {
@@ -238,7 +259,7 @@ impl Section<'_> {
     fn end(mut self) {
         let known = match self.path {
             "" => "name, display_name, description, model, instructions, bundle, handoffs",
-            "bundle." => "tools, scope",
+            "bundle." => "tools, approval, scope",
             _ => "agent, context",
         };
         for (key, _) in std::mem::take(&mut self.table) {

@@ -96,7 +96,7 @@ fn each_fault_names_file_key_and_remedy() {
         ),
         (
             TRIAGE.replace("tools =", "tool = 1\ntools ="),
-            "t.toml: bundle.tool: is not known; remove it; known are tools, scope",
+            "t.toml: bundle.tool: is not known; remove it; known are tools, approval, scope",
         ),
         (
             TRIAGE.replace("\"clock\"", "\"hammer\""),
@@ -137,6 +137,10 @@ fn each_fault_names_file_key_and_remedy() {
         (
             handoff("nobody", "full"),
             "t.toml: handoffs.agent: there is no agent called nobody; use one of none",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "[bundle]\napproval = [\"hammer\"]"),
+            "t.toml: bundle.approval: hammer is not among the tools of the bundle; name tools of `bundle.tools`",
         ),
         (
             handoff("nobody", "half"),

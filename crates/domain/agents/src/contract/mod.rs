@@ -1,5 +1,6 @@
 //! What any implementation of this crate's ports has to keep to.
 
+pub mod approval_store;
 pub mod run_fan_out;
 pub mod run_store;
 pub mod run_system_store;

@@ -57,7 +57,11 @@ pub async fn ended_and_taken_runs_are_not_abandoned(harness: &Harness) {
 }
 
 async fn listed(harness: &Harness, at: u64, limit: u16) -> Vec<RunId> {
-    let runs = harness.system.list_abandoned(second(at), limit).await.unwrap();
+    let runs = harness
+        .system
+        .list_abandoned(second(at), second(at), limit)
+        .await
+        .unwrap();
     runs.into_iter().map(|run| run.id).collect()
 }
 

@@ -1,6 +1,7 @@
 //! A small world for this crate's tests: storage and fan-out in memory, a model that follows a script, tools that note
 //! whether they were entered.
 
+mod approvals;
 mod fan_out;
 mod scripted_model;
 mod storage;

@@ -15,7 +15,10 @@ use chancery_conversations::{Conversation, Message, MessageStatus, Role};
 use chancery_events::{Event, OutboxStore};
 use chancery_ids::{ConversationId, EventId, RunId, TenantId, UserId};
 
-use crate::{Begun, Finish, Flush, Flushed, NewRun, Run, RunEvent, RunStatus, RunStore, RunSystemStore};
+use crate::{
+    Approval, Begun, Finish, Flush, Flushed, NewRun, Pause, Run, RunEvent, RunStatus, RunStore,
+    RunSystemStore,
+};
 
 #[derive(Default)]
 pub(crate) struct Storage {
@@ -31,7 +34,9 @@ pub(crate) struct Storage {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) threads: Vec<(Conversation, Vec<Message>)>,
-    runs: Vec<(Run, Vec<RunEvent>)>,
+    pub(super) runs: Vec<(Run, Vec<RunEvent>)>,
+    /// With the owner and, while it is pending, the checkpoint.
+    pub(super) approvals: Vec<(UserId, Approval, Option<String>)>,
     pub(super) events: Vec<Event>,
 }
 
@@ -144,7 +149,8 @@ impl State {
 
     fn live(&mut self, tenant: TenantId, run: RunId, epoch: u64) -> Option<&mut (Run, Vec<RunEvent>)> {
         self.runs.iter_mut().find(|(stored, _)| {
-            (stored.tenant, stored.id, stored.epoch) == (tenant, run, epoch) && stored.status.is_live()
+            (stored.tenant, stored.id, stored.epoch) == (tenant, run, epoch)
+                && stored.status == RunStatus::Running
         })
     }
 }
@@ -213,6 +219,7 @@ impl RunStore for Storage {
             entry_agent: run.entry_agent.clone(),
             active_agent: run.entry_agent.clone(),
             status: RunStatus::Running,
+            approval: None,
             epoch: 1,
             lease_until: run.lease_until,
             ids_until: run.ids_until,
@@ -266,7 +273,9 @@ impl RunStore for Storage {
         let conversation = stored.conversation;
         let status = match finish.status {
             RunStatus::Completed => MessageStatus::Completed,
-            RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled => MessageStatus::Incomplete,
+            RunStatus::Running | RunStatus::AwaitingApproval | RunStatus::Failed | RunStatus::Cancelled => {
+                MessageStatus::Incomplete
+            }
         };
         let thread = state
             .threads
@@ -302,6 +311,37 @@ impl RunStore for Storage {
         Ok(true)
     }
 
+    async fn pause(
+        &self,
+        tenant: TenantId,
+        run: RunId,
+        epoch: u64,
+        pause: &Pause,
+        events: &[Event],
+    ) -> Result<bool, Fault> {
+        self.fails(false)?;
+        let mut state = self.state();
+        let again = |(_, stored, _): &(UserId, Approval, Option<String>)| stored.id == pause.approval.id;
+        if state.approvals.iter().any(again) {
+            return Ok(true);
+        }
+        let Some((stored, log)) = state.live(tenant, run, epoch) else {
+            return Ok(false);
+        };
+        add(log, &pause.events);
+        stored.status = RunStatus::AwaitingApproval;
+        stored.approval = Some(pause.approval.id);
+        stored.active_agent.clone_from(&pause.active_agent);
+        stored.lease_until = pause.approval.expires_at;
+        let (owner, checkpoint) = (stored.owner, Some(pause.checkpoint.clone()));
+        state.approvals.push((owner, pause.approval.clone(), checkpoint));
+        state.events.extend_from_slice(events);
+        drop(state);
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.fails(true)?;
+        Ok(true)
+    }
+
     async fn take_over(
         &self,
         tenant: TenantId,
@@ -311,7 +351,8 @@ impl RunStore for Storage {
     ) -> Result<Option<Run>, Fault> {
         let mut state = self.state();
         let taken = state.runs.iter_mut().map(|(stored, _)| stored).find(|stored| {
-            (stored.tenant, stored.id) == (tenant, run) && stored.status.is_live() && stored.lease_until < now
+            (stored.tenant, stored.id, stored.status) == (tenant, run, RunStatus::Running)
+                && stored.lease_until < now
         });
         Ok(taken.map(|stored| {
             stored.epoch += 1;
@@ -384,13 +425,20 @@ impl RunStore for Storage {
 
 #[async_trait]
 impl RunSystemStore for Storage {
-    async fn list_abandoned(&self, now: Timestamp, limit: u16) -> Result<Vec<Run>, Fault> {
+    async fn list_abandoned(
+        &self,
+        leases_before: Timestamp,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Run>, Fault> {
         let state = self.state();
         let runs = state.runs.iter().map(|(stored, _)| stored);
-        let mut runs: Vec<_> = runs
-            .filter(|run| run.status.is_live() && run.lease_until < now)
-            .cloned()
-            .collect();
+        let is_over = |run: &&Run| match run.status {
+            RunStatus::Running => run.lease_until < leases_before,
+            RunStatus::AwaitingApproval => run.lease_until < now,
+            RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => false,
+        };
+        let mut runs: Vec<_> = runs.filter(is_over).cloned().collect();
         runs.sort_by_key(|run| run.lease_until);
         runs.truncate(usize::from(limit));
         Ok(runs)
@@ -418,7 +466,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::Storage;
-    use crate::contract::{run_store, run_system_store};
+    use crate::contract::{approval_store, run_store, run_system_store};
 
     fn stores(storage: &Arc<Storage>) -> run_store::Harness {
         run_store::Harness {
@@ -436,5 +484,15 @@ mod tests {
     }
 
     crate::run_store_contract!(async { stores(&Arc::default()) });
+    fn approvals() -> approval_store::Harness {
+        let storage = Arc::<Storage>::default();
+        approval_store::Harness {
+            stores: stores(&storage),
+            approvals: storage.clone(),
+            system: storage,
+        }
+    }
+
     crate::run_system_store_contract!(async { system() });
+    crate::approval_store_contract!(async { approvals() });
 }

@@ -24,7 +24,8 @@ description = "First."
 model = "m"
 instructions = "Help."
 [bundle]
-tools = ["clock", "hang", "bill", "panic"]
+tools = ["clock", "hang", "bill", "panic", "mail"]
+approval = ["mail"]
 [[handoffs]]
 agent = "coder"
 context = "full"
@@ -58,6 +59,8 @@ pub(crate) struct World {
     pub(crate) hang: Arc<Probe>,
     /// In the bundle of triage; asks for `billing:manage`.
     pub(crate) bill: Arc<Probe>,
+    /// In the bundle of triage; its caller is asked first.
+    pub(crate) mail: Arc<Probe>,
 }
 
 /// A member of a tenant.
@@ -95,7 +98,15 @@ impl World {
         let (hammer, hang) = (Probe::answering("hammer", "bang"), Probe::hanging("hang"));
         let bill = Probe::for_scope("bill", Scope::BILLING_MANAGE);
         let panic = Probe::panicking("panic");
-        let all: [Arc<dyn Tool>; 5] = [tool.clone(), hammer.clone(), hang.clone(), bill.clone(), panic];
+        let mail = Probe::answering("mail", "sent");
+        let all: [Arc<dyn Tool>; 6] = [
+            tool.clone(),
+            hammer.clone(),
+            hang.clone(),
+            bill.clone(),
+            panic,
+            mail.clone(),
+        ];
         let tools = Arc::new(ToolCatalogue::new(all).unwrap());
         let [coder, fresh, last] = ["coder", "fresh", "last"].map(specialist);
         let files = [
@@ -107,6 +118,7 @@ impl World {
         let parts = RunParts {
             runs: storage.clone(),
             abandoned: storage.clone(),
+            approvals: storage.clone(),
             fan_out: fan_out.clone(),
             threads: storage.clone(),
             model: model.clone(),
@@ -134,6 +146,7 @@ impl World {
             hammer,
             hang,
             bill,
+            mail,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Runs from their beginning to their end, over storage in memory and with a clock that the test moves.
 
+mod approvals;
 mod calls;
 mod endings;
 mod reading;

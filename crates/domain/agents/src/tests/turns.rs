@@ -231,7 +231,7 @@ async fn a_second_turn_of_a_conversation_learns_which_run_is_live() {
         .await
         .err()
         .unwrap();
-    assert!(matches!(second, ChatRefused::RunIsLive(run) if run == first.run));
+    assert!(matches!(second, ChatRefused::RunIsLive { run, approval: None } if run == first.run));
     let elsewhere = StartChat {
         conversation_key: None,
         ..world.chat("two")

@@ -8,7 +8,7 @@ use chancery_ids::RunId;
 use super::{
     problem::{absent, cancelled, failed, taken_over},
     read::frames_of,
-    wire::{ChatAnswer, ChatBody, ChatMetadata},
+    wire::{ChatAnswer, ChatBody, ChatMetadata, WaitingAnswer},
 };
 use crate::{
     body::Body,
@@ -27,8 +27,10 @@ use crate::{
     responses(
         Private,
         (status = 200, description = "The answer", body = ChatAnswer),
+        (status = 202, description = "The run waits for an approval, which `POST /api/v1/approvals/{approval_id}` \
+         settles; it is read by its id", body = WaitingAnswer),
         (status = 409, description = "A run of this conversation is going on (`run_in_progress`, its id in \
-         `details.run_id`), or this one was cancelled (`run_cancelled`)", body = Problem,
+         `details.run_id`) or waits (`approval_pending`), or this one was cancelled (`run_cancelled`)", body = Problem,
          content_type = "application/problem+json"),
         (status = 502, description = "The model failed; the run is in `details.run_id`", body = Problem,
          content_type = "application/problem+json"),
@@ -47,6 +49,10 @@ pub(crate) async fn chat(
     let (run_id, conversation) = (started.run, started.conversation_key.clone());
     // A wait in memory: no store is asked.
     let outcome = started.outcome().await.ok_or_else(|| taken_over(run_id))?;
+    if let Some(approval) = outcome.approval {
+        let waiting = WaitingAnswer::new(run_id, &conversation, approval);
+        return Ok(HttpResponse::Accepted().json(waiting));
+    }
     let metadata = metadata(&api, run_id, &outcome);
     let outcome = completed(run_id, outcome)?;
     Ok(HttpResponse::Ok().json(ChatAnswer::new(&conversation, outcome, metadata)))
@@ -99,7 +105,10 @@ fn completed(run: RunId, outcome: Outcome) -> Result<Outcome, Failure> {
     match (outcome.status, &outcome.failure) {
         (_, Some(failure)) => Err(failed(run, failure.clone())),
         (RunStatus::Cancelled, None) => Err(cancelled(run)),
-        (RunStatus::Running | RunStatus::Completed | RunStatus::Failed, None) => Ok(outcome),
+        (
+            RunStatus::Running | RunStatus::AwaitingApproval | RunStatus::Completed | RunStatus::Failed,
+            None,
+        ) => Ok(outcome),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the run service refuses, and how runs fail, as statuses and codes.
 
 use actix_web::http::StatusCode;
-use chancery_agents::{ChatRefused, ErrorSource, ReadRefused, RunFailure};
+use chancery_agents::{ApprovalRefused, ChatRefused, ErrorSource, ReadRefused, RunFailure, RunStatus};
 use chancery_ids::RunId;
 use serde_json::json;
 
@@ -13,12 +13,23 @@ impl From<ChatRefused> for Failure {
             ChatRefused::Denied(denied) => denied.into(),
             ChatRefused::MessageSize => invalid("message", &refused),
             ChatRefused::UnknownAgent(_) => invalid("agent_type", &refused),
-            ChatRefused::RunIsLive(run) => Self::coded(
+            ChatRefused::RunIsLive { run, approval: None } => Self::coded(
                 StatusCode::CONFLICT,
                 "run_in_progress",
                 "A run of this conversation is going on: read it or cancel it.",
             )
-            .with_details(json!({"run_id": run, "status": "running"})),
+            .with_details(json!({"run_id": run, "status": RunStatus::Running})),
+            ChatRefused::RunIsLive {
+                run,
+                approval: Some(approval),
+            } => Self::coded(
+                StatusCode::CONFLICT,
+                "approval_pending",
+                "A run of this conversation waits for an approval: settle it, or cancel the run.",
+            )
+            .with_details(
+                json!({"run_id": run, "approval_id": approval, "status": RunStatus::AwaitingApproval}),
+            ),
             ChatRefused::ShuttingDown => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is going down.")
                     .retry_after(RETRY_SOON)
@@ -31,6 +42,34 @@ impl From<ChatRefused> for Failure {
 fn invalid(member: &'static str, refused: &ChatRefused) -> Failure {
     let violation = Violation::new("body", "value_error", format!("Value error, {refused}"));
     Violations::from(violation.at(member)).into()
+}
+
+impl From<ApprovalRefused> for Failure {
+    fn from(refused: ApprovalRefused) -> Self {
+        match refused {
+            ApprovalRefused::Denied(denied) => denied.into(),
+            ApprovalRefused::Absent => no_approval(),
+            ApprovalRefused::ReasonTooLong => {
+                let violation = Violation::new("body", "string_too_long", format!("Value error, {refused}"));
+                Violations::from(violation.at("reason")).into()
+            }
+            ApprovalRefused::Closed(state) => {
+                let message = format!("The approval is {} already.", state.as_str());
+                Self::coded(StatusCode::CONFLICT, "approval_closed", message)
+                    .with_details(json!({"status": state.as_str()}))
+            }
+            ApprovalRefused::ShuttingDown => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is going down.")
+                    .retry_after(RETRY_SOON)
+            }
+            ApprovalRefused::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// No such approval, or somebody else's: there is no telling which.
+pub(super) fn no_approval() -> Failure {
+    Failure::not_found("Approval not found.")
 }
 
 impl From<ReadRefused> for Failure {

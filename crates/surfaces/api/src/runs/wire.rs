@@ -1,7 +1,8 @@
 //! Turns as clients send them, and answers as they read them.
 
-use chancery_agents::{LARGEST_MESSAGE, Outcome, StartChat};
-use chancery_ids::{ConversationKey, ConversationKeyError};
+use chancery_agents::{Approval, Decision, LARGEST_MESSAGE, Outcome, RunStatus, StartChat};
+use chancery_ambient::Timestamp;
+use chancery_ids::{ApprovalId, ConversationKey, ConversationKeyError, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -124,6 +125,99 @@ impl ChatAnswer {
             output_schema: (),
             metadata,
         }
+    }
+}
+
+/// A run that waits for a person.
+#[derive(Serialize, ToSchema)]
+pub(super) struct WaitingAnswer {
+    conversation_id: String,
+    run_id: String,
+    /// Always `awaiting_approval`.
+    #[schema(value_type = String)]
+    status: RunStatus,
+    approval_id: String,
+}
+
+impl WaitingAnswer {
+    pub(super) fn new(run: RunId, conversation: &ConversationKey, approval: ApprovalId) -> Self {
+        Self {
+            conversation_id: conversation.to_string(),
+            run_id: run.to_string(),
+            status: RunStatus::AwaitingApproval,
+            approval_id: approval.to_string(),
+        }
+    }
+}
+
+/// A call of a tool that a person is asked about.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApprovalItem {
+    id: String,
+    run_id: String,
+    conversation_id: String,
+    /// The agent that wants to call.
+    agent: String,
+    tool_name: String,
+    tool_call_id: String,
+    /// The arguments, as the model wrote them.
+    arguments: String,
+    /// `pending`, `approved`, `denied`, `expired`, or `withdrawn` with its run.
+    status: &'static str,
+    /// What was said to it.
+    reason: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Until when it may be settled; then its run fails.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    settled_at: Option<Timestamp>,
+}
+
+impl From<Approval> for ApprovalItem {
+    fn from(approval: Approval) -> Self {
+        Self {
+            id: approval.id.to_string(),
+            run_id: approval.run.to_string(),
+            conversation_id: approval.conversation_key.to_string(),
+            agent: approval.agent,
+            tool_name: approval.tool,
+            tool_call_id: approval.call_id,
+            arguments: approval.arguments,
+            status: approval.state.as_str(),
+            reason: approval.reason,
+            created_at: approval.asked_at,
+            expires_at: approval.expires_at,
+            settled_at: approval.settled_at,
+        }
+    }
+}
+
+/// Approvals that are waited for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApprovalList {
+    pub(super) items: Vec<ApprovalItem>,
+}
+
+/// What a person says to an approval.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct DecisionBody {
+    /// Whether the call may be made.
+    approved: bool,
+    /// Why; the agent is told. Up to 1 KiB.
+    #[schema(max_length = 1024)]
+    reason: Option<String>,
+}
+
+impl Checked for DecisionBody {
+    type Valid = Decision;
+
+    fn check(self) -> Result<Decision, Violations> {
+        Ok(Decision {
+            approved: self.approved,
+            reason: self.reason.filter(|reason| !reason.is_empty()),
+        })
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) fn frame(run: &Run, event: &RunEvent) -> Option<Bytes> {
         | What::RefusalDone { .. }
         | What::ToolArguments { .. }
         | What::ToolStatus { .. }
-        | What::ToolOutput { .. } => None,
+        | What::ToolOutput { .. }
+        | What::ToolApproval { .. } => None,
     }
 }
 

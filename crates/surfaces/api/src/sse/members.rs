@@ -4,6 +4,7 @@ use chancery_agents::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, ToolCallStatus, Usage,
     What,
 };
+use chancery_ids::ApprovalId;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -62,6 +63,16 @@ pub(super) enum Members<'e> {
         tool_call_id: &'e str,
         tool_type: &'static str,
         output: String,
+    },
+    Approval {
+        #[serde(flatten)]
+        place: &'e ItemPlace,
+        tool_call_id: &'e str,
+        tool_name: &'e str,
+        server_label: (),
+        approval_request_id: ApprovalId,
+        approved: Option<bool>,
+        reason: Option<&'e str>,
     },
     Error {
         error: ErrorMembers<'e>,
@@ -185,6 +196,25 @@ impl<'e> Members<'e> {
                 };
                 ("tool.output", members)
             }
+            What::ToolApproval {
+                item,
+                call_id,
+                name,
+                approval,
+                approved,
+                reason,
+            } => {
+                let members = Self::Approval {
+                    place: item,
+                    tool_call_id: call_id,
+                    tool_name: name,
+                    server_label: (),
+                    approval_request_id: *approval,
+                    approved: *approved,
+                    reason: reason.as_deref(),
+                };
+                ("tool.approval", members)
+            }
             What::Error {
                 code,
                 message,
@@ -204,19 +234,29 @@ impl<'e> Members<'e> {
                 response_text,
                 refusal_text,
                 usage,
-            } => {
-                let r#final = FinalMembers {
-                    status: *status,
-                    response_text,
-                    structured_output: (),
-                    reasoning_summary_text: (),
-                    refusal_text: refusal_text.as_deref(),
-                    attachments: [],
-                    usage: (*usage).into(),
-                };
-                ("final", Self::Final { r#final })
-            }
+            } => (
+                "final",
+                Self::ended(*status, response_text, refusal_text.as_deref(), *usage),
+            ),
         }
+    }
+
+    fn ended(
+        status: FinalStatus,
+        response_text: &'e str,
+        refusal_text: Option<&'e str>,
+        usage: Usage,
+    ) -> Self {
+        let r#final = FinalMembers {
+            status,
+            response_text,
+            structured_output: (),
+            reasoning_summary_text: (),
+            refusal_text,
+            attachments: [],
+            usage: usage.into(),
+        };
+        Self::Final { r#final }
     }
 
     fn item(item: &'e Item) -> Self {

@@ -25,6 +25,7 @@ pub(in crate::sse) fn run(key: &str) -> Run {
         entry_agent: "triage".to_owned(),
         active_agent: "data_analyst".to_owned(),
         status: RunStatus::Running,
+        approval: None,
         epoch: 1,
         lease_until: Timestamp::EPOCH,
         ids_until: 0,

@@ -1,0 +1,2 @@
+DROP TABLE approvals;
+ALTER TABLE runs DROP COLUMN approval_id;
