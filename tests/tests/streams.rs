@@ -154,3 +154,28 @@ async fn a_stream_cut_at_fifty_bytes_and_killed_five_times_joins_to_the_uninterr
     assert_eq!(history.len(), 2);
     assert!(history[1].1.contains(&words(480)));
 }
+
+#[tokio::test]
+async fn two_replicas_count_a_persons_turns_together() {
+    let redis = TestRedis::start().await;
+    let settings = Settings::postgres()
+        .await
+        .with("REDIS_URL", redis.url())
+        .with("CHAT_RATE_LIMIT_PER_MINUTE", "3");
+    let (one, other) = (settings.start().await, settings.start().await);
+    let person = one.log_in().await;
+    let body = serde_json::json!({"message": "hello"});
+    let mut statuses = Vec::new();
+    for server in [&one, &other, &one, &other] {
+        let answer = person.at(&server.url).post("/api/v1/chat", &body).await;
+        statuses.push(answer.status().as_u16());
+        if answer.status() == 429 {
+            assert_eq!(answer.headers()["retry-after"], "20");
+            let refused: serde_json::Value = answer.json().await.unwrap();
+            assert_eq!(refused["error"], "rate_limit_exceeded");
+        }
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    // Streams have a limit of their own.
+    person.stream("streamed", "hello").await.rest().await;
+}

@@ -36,6 +36,7 @@ enum Sends {
     Chat,
     Actor,
     Client,
+    Decision,
     Object,
     ServiceToken,
     Invitation,
@@ -113,6 +114,12 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("DELETE /api/v1/conversations/{conversation_id}", read),
         ("GET /api/v1/conversations/{conversation_id}/ledger/stream", read),
         ("GET /api/v1/conversations/{conversation_id}/messages", read),
+        ("GET /api/v1/approvals", read),
+        ("GET /api/v1/approvals/{approval_id}", read),
+        (
+            "POST /api/v1/approvals/{approval_id}",
+            Takes::Access(Sends::Decision),
+        ),
         ("POST /api/v1/runs/{run_id}/cancel", read),
         ("GET /api/v1/runs/{run_id}/stream", read),
         ("GET /api/v1/tools", read),
@@ -126,6 +133,8 @@ struct Scene {
     email: String,
     password: Mutex<String>,
     run: String,
+    /// What another run waits for.
+    approval: String,
     /// Somebody else in the tenant.
     member: String,
     /// An invitation to take back.
@@ -144,6 +153,8 @@ impl Scene {
     /// Makes everything that the endpoints name.
     async fn set(settings: &Settings, owner: &Person, email: String, password: String) -> Self {
         let kept = owner.chat("kept", "hello").await;
+        let search = json!({"message": "search for hello", "conversation_id": "waiting"});
+        let waiting: Value = owner.post("/api/v1/chat", &search).await.json().await.unwrap();
         let other = Person::log_in(owner.url(), &email, &password).await;
         let other = other.get("/api/v1/auth/me").await;
         let service_token =
@@ -172,6 +183,7 @@ impl Scene {
                 .await,
             invitation: invitation["id"].as_str().unwrap().to_owned(),
             run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
+            approval: waiting["approval_id"].as_str().unwrap().to_owned(),
             session: other["data"]["session_id"].as_str().unwrap().to_owned(),
             service_token: service_token["jti"].as_str().unwrap().to_owned(),
             app: register(owner).await.0,
@@ -195,6 +207,7 @@ impl Scene {
                 "agent_name" => "triage",
                 "conversation_id" => "kept",
                 "run_id" => &self.run,
+                "approval_id" => &self.approval,
                 "session_id" => &self.session,
                 "user_id" => &self.member,
                 "invitation_id" => &self.invitation,
@@ -225,6 +238,7 @@ impl Scene {
             Takes::Access(Sends::Client) => {
                 request.json(&json!({"client_name": "another", "scope": "tools:read"}))
             }
+            Takes::Access(Sends::Decision) => request.json(&json!({"approved": true})),
             Takes::Access(Sends::Object) => request.json(&json!({})),
             Takes::Access(Sends::ServiceToken) => request.json(&json!({
                 "account": "billing-worker", "scopes": ["billing:read"], "reason": "the matrix"
@@ -273,7 +287,7 @@ impl Answer {
 
 #[tokio::test]
 async fn only_the_right_token_passes_at_every_endpoint() {
-    let settings = Settings::sqlite();
+    let settings = Settings::sqlite().with_careful_agent();
     let first = settings.start().await;
     let (email, password) = first.first_login();
     first.stop().await;

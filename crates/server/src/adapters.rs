@@ -8,6 +8,7 @@ use chancery_accounts::{
 };
 use chancery_agents::{
     FlushPolicy, Model, RunFanOut, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
+    TurnRates,
 };
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
@@ -111,6 +112,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         agents: agents.clone(),
         tools: tools.clone(),
         tasks: Arc::new(tasks.clone()),
+        quota: quota(redis.as_ref(), &ambient),
         ambient: ambient.clone(),
     };
     let runs = Arc::new(RunService::new(parts, run_settings(config)));
@@ -345,6 +347,11 @@ fn web_search(config: &Config) -> Result<WebSearch, Failure> {
     }
 }
 
+/// 0 is no limit.
+fn a_minute(limit: u32) -> Option<Rate> {
+    (limit > 0).then(|| Rate::new(limit, Duration::from_mins(1)))
+}
+
 fn run_settings(config: &Config) -> RunSettings {
     let flush = if config.storage.postgres {
         FlushPolicy::AfterReaders
@@ -356,6 +363,10 @@ fn run_settings(config: &Config) -> RunSettings {
         limits: RunLimits {
             time: config.model.run_timeout,
             ..RunLimits::default()
+        },
+        rates: TurnRates {
+            answered: a_minute(config.model.turns_per_minute),
+            streamed: a_minute(config.model.streams_per_minute),
         },
     }
 }

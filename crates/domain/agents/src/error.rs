@@ -1,5 +1,7 @@
 //! Why a turn was not begun or read.
 
+use std::time::Duration;
+
 use chancery_access::Denied;
 use chancery_ambient::Fault;
 use chancery_ids::{ApprovalId, RunId};
@@ -15,6 +17,14 @@ pub enum ChatRefused {
     /// The message is empty or larger than [`crate::LARGEST_MESSAGE`] bytes.
     #[error("a message has 1 to {} bytes", crate::LARGEST_MESSAGE)]
     MessageSize,
+    /// The person begins turns too often.
+    #[error("rate limit exceeded ({limit})")]
+    TooOften {
+        /// Which limit.
+        limit: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// No hosted agent has this name.
     #[error("there is no agent called {0}")]
     UnknownAgent(String),

@@ -38,7 +38,7 @@ pub use event::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
-pub use limits::{LARGEST_MESSAGE, RunLimits};
+pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};
 pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};
 pub use ports::{ApprovalStore, Followed, Following, READER_BUFFER, RunFanOut, RunStore, RunSystemStore};

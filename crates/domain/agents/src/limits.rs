@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chancery_guards::Rate;
 use chancery_tools::ToolLimits;
 
 /// Bounds of one run. A run that meets one ends as failed, with its text kept.
@@ -38,6 +39,15 @@ impl Default for RunLimits {
             context_messages: 20,
         }
     }
+}
+
+/// How often one person may begin a turn; `None` is as often as they like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TurnRates {
+    /// Turns whose answer is waited for.
+    pub answered: Option<Rate>,
+    /// Turns whose events are streamed.
+    pub streamed: Option<Rate>,
 }
 
 /// The largest message of a person, in bytes.

@@ -3,16 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use chancery_access::{Principal, Scope};
-use chancery_ambient::{Ambient, Fault, Tasks, within};
+use chancery_ambient::{Ambient, Fault, Tasks, cause_of, within};
 use chancery_conversations::ConversationStore;
-use chancery_ids::{ApprovalId, ConversationKey, RunId, UserId};
+use chancery_guards::{GuardKey, Quota, Take};
+use chancery_ids::{ApprovalId, ConversationKey, RunId, TenantId, UserId};
 use chancery_tools::ToolCatalogue;
 use tokio::sync::watch;
 
 use crate::{
     AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, LARGEST_MESSAGE, LEASE, LifecycleStatus,
-    Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore, RunSystemStore, Usage,
-    What, desk::Order, live::LiveRuns, log_writer::LogWriter,
+    Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore, RunSystemStore,
+    TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
 };
 
 /// What runs work with.
@@ -35,6 +36,8 @@ pub struct RunParts {
     pub tools: Arc<ToolCatalogue>,
     /// Runs outlive the call that began them.
     pub tasks: Arc<dyn Tasks>,
+    /// Counts turns, for all replicas.
+    pub quota: Arc<dyn Quota>,
     /// Time and randomness.
     pub ambient: Ambient,
 }
@@ -46,6 +49,8 @@ pub struct RunSettings {
     pub flush: FlushPolicy,
     /// How far a run may go.
     pub limits: RunLimits,
+    /// How often turns may begin.
+    pub rates: TurnRates,
 }
 
 /// Begins, stops, reads and recovers runs. Cheap to clone.
@@ -65,6 +70,8 @@ pub struct StartChat {
     pub text: String,
     /// The agent addressed; [`AgentCatalogue::DEFAULT`] when absent.
     pub agent: Option<String>,
+    /// Whether its events are streamed to the person; such turns have a limit of their own.
+    pub streamed: bool,
 }
 
 /// A run that works now.
@@ -142,6 +149,7 @@ impl RunService {
         if self.live.is_closed() {
             return Err(ChatRefused::ShuttingDown);
         }
+        self.take_turn(caller.tenant, owner, chat.streamed).await?;
         let new = self.new_run(caller, owner, chat, &agent);
         // Whoever meets a run that was abandoned ends it; then the turn is tried again.
         for _ in 0..3 {
@@ -193,6 +201,29 @@ impl RunService {
         // Ending is one store call each; what is left after this is recovered by whoever meets it.
         let _ = within(clock, LEASE, self.live.empty()).await;
         cut_short
+    }
+
+    /// A limit that cannot be asked holds nobody back: what a turn uses is bounded by itself.
+    async fn take_turn(&self, tenant: TenantId, owner: UserId, streamed: bool) -> Result<(), ChatRefused> {
+        let rates = &self.settings.rates;
+        let (limit, rate) = if streamed {
+            ("chat_stream_per_minute", rates.streamed)
+        } else {
+            ("chat_per_minute", rates.answered)
+        };
+        let Some(rate) = rate else { return Ok(()) };
+        let key = GuardKey::of_tenant(tenant, limit, &[&owner.to_string()]);
+        match self.parts.quota.take(&[Take::one(key, rate)]).await {
+            Ok(verdict) => match verdict.retry_after() {
+                Some(retry_after) => Err(ChatRefused::TooOften { limit, retry_after }),
+                None => Ok(()),
+            },
+            Err(fault) => {
+                let source = cause_of(&fault);
+                tracing::warn!(source, "{fault}: turns are not limited");
+                Ok(())
+            }
+        }
     }
 
     fn new_run(&self, caller: &Principal, owner: UserId, chat: StartChat, agent: &str) -> NewRun {

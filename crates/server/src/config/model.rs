@@ -17,6 +17,10 @@ pub(crate) struct ModelSettings {
     pub offline_words_per_second: u32,
     /// `RUN_TIMEOUT_SECONDS`: of a whole run.
     pub run_timeout: Duration,
+    /// `CHAT_RATE_LIMIT_PER_MINUTE`: turns of a person whose answer is waited for; 0 for no end.
+    pub turns_per_minute: u32,
+    /// `CHAT_STREAM_RATE_LIMIT_PER_MINUTE`: turns of a person that are streamed; 0 for no end.
+    pub streams_per_minute: u32,
     /// `AGENT_CATALOG_DIR`: a folder of TOML files in place of the embedded agents.
     pub catalog_dir: Option<PathBuf>,
     /// `CHAT_STREAM_FORMAT` is `chunks`.
@@ -49,11 +53,17 @@ impl ModelSettings {
             openai: OpenAi::read(source),
             offline_words_per_second: u32::try_from(words).unwrap_or(0),
             run_timeout: Duration::from_secs(source.number("RUN_TIMEOUT_SECONDS", 300, 1..=3600)),
+            turns_per_minute: rate(source, "CHAT_RATE_LIMIT_PER_MINUTE", 60),
+            streams_per_minute: rate(source, "CHAT_STREAM_RATE_LIMIT_PER_MINUTE", 30),
             catalog_dir: source.text("AGENT_CATALOG_DIR").map(PathBuf::from),
             stream_chunks: stream_chunks(source),
             tavily_key: source.text("TAVILY_API_KEY").map(SecretString::from),
         }
     }
+}
+
+fn rate(source: &mut Source, name: &'static str, default: u64) -> u32 {
+    u32::try_from(source.number(name, default, 0..=1_000_000)).unwrap_or(u32::MAX)
 }
 
 impl OpenAi {

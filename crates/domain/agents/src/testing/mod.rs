@@ -3,6 +3,7 @@
 
 mod approvals;
 mod fan_out;
+mod quota;
 mod scripted_model;
 mod storage;
 mod threads;
@@ -10,6 +11,7 @@ mod tools;
 mod world;
 
 pub(crate) use fan_out::MemoryFanOut;
+pub(crate) use quota::MemoryQuota;
 pub(crate) use scripted_model::{ScriptedModel, Step, call, text};
 pub(crate) use storage::Storage;
 pub(crate) use tools::{Probe, tools};

@@ -7,14 +7,15 @@ use std::{
 
 use chancery_access::{Principal, Proof, Scope, Scopes, Subject};
 use chancery_ambient::{Ambient, ManualClock, Timestamp, TokioTasks};
+use chancery_guards::Rate;
 use chancery_ids::ConversationKey;
 use chancery_tools::{Tool, ToolCatalogue};
 use futures::StreamExt;
 
-use super::{MemoryFanOut, Probe, ScriptedModel, Storage};
+use super::{MemoryFanOut, MemoryQuota, Probe, ScriptedModel, Storage};
 use crate::{
     AgentCatalogue, FlushPolicy, RunEvent, RunEvents, RunParts, RunService, RunSettings, StartChat,
-    StartedRun,
+    StartedRun, TurnRates,
 };
 
 const TRIAGE: &str = r#"
@@ -125,6 +126,7 @@ impl World {
             agents: Arc::new(AgentCatalogue::load(&files, &tools).unwrap()),
             tools,
             tasks: TokioTasks::current(),
+            quota: Arc::new(MemoryQuota::of(clock.clone())),
             ambient: Ambient {
                 clock: clock.clone(),
                 ..Ambient::system()
@@ -133,6 +135,10 @@ impl World {
         let settings = RunSettings {
             flush,
             limits: crate::RunLimits::default(),
+            rates: TurnRates {
+                answered: Some(Rate::new(60, Duration::from_mins(1))),
+                streamed: Some(Rate::new(30, Duration::from_mins(1))),
+            },
         };
         let service = RunService::new(parts, settings);
         Self {
@@ -157,6 +163,7 @@ impl World {
             conversation_key,
             text: said.to_owned(),
             agent: None,
+            streamed: false,
         }
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chancery_access::{Scopes, Subject};
 use chancery_conversations::{MessageStatus, Role};
 use chancery_events::EventKind;
@@ -239,4 +241,33 @@ async fn a_second_turn_of_a_conversation_learns_which_run_is_live() {
     world.model.turn([text("here")]);
     let other = world.service.start(&world.caller, elsewhere).await.unwrap();
     assert_eq!(other.outcome().await.unwrap().text, "here");
+}
+
+#[tokio::test]
+async fn a_person_begins_sixty_turns_a_minute_and_streams_thirty_and_others_are_not_held_back() {
+    for (streamed, most) in [(false, 60), (true, 30)] {
+        let world = world();
+        for number in 0..=most {
+            world.model.turn([text("hi")]);
+            let turn = StartChat {
+                streamed,
+                ..world.chat("hi")
+            };
+            match world.service.start(&world.caller, turn).await {
+                Ok(started) => drop(started.outcome().await.unwrap()),
+                Err(ChatRefused::TooOften { retry_after, .. }) => {
+                    assert_eq!(number, most);
+                    assert_eq!(retry_after, Duration::from_secs(60 / most));
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(world.storage.messages().len(), usize::try_from(most * 2).unwrap());
+        let mut colleague = crate::testing::person();
+        colleague.tenant = world.caller.tenant;
+        assert!(world.service.start(&colleague, world.chat("hi")).await.is_ok());
+        world.clock.advance(Duration::from_secs(60 / most));
+        world.model.turn([text("hi")]);
+        world.log_of("hi").await;
+    }
 }

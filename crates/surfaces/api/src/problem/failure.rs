@@ -100,8 +100,7 @@ impl Failure {
     /// The same with `Retry-After`, in whole seconds and at least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)))
     }
 
     /// The answer. No cache keeps it: what is refused now may be granted in a moment.
@@ -217,6 +216,11 @@ impl From<Denied> for Failure {
             Denied::NotAPerson => Self::new(StatusCode::FORBIDDEN, "Only a person may do this."),
         }
     }
+}
+
+/// A wait as `Retry-After` tells it: rounded up, and at least one.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl From<BearerRefused> for Failure {

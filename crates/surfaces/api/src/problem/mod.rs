@@ -8,7 +8,7 @@ mod validation;
 
 pub use edge::{RouteMethods, internal, invalid_host, not_found_or_method, not_ready};
 pub use failure::{Failure, Problem};
-pub(crate) use failure::{RETRY_SOON, name_instance, sentence};
+pub(crate) use failure::{RETRY_SOON, name_instance, sentence, whole_seconds};
 pub(crate) use responses::{Limited, Listed, Named, Private, WithBody};
 pub use validation::Violation;
 pub(crate) use validation::{Violations, scalar_input};

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     body::Body,
     caller::{Caller, CallersToken},
-    problem::{Failure, Private, Problem, WithBody},
+    problem::{Failure, Limited, Private, Problem, WithBody},
     sse::{self, Format},
     state::{Api, run},
 };
@@ -35,6 +35,7 @@ use crate::{
         (status = 502, description = "The model failed; the run is in `details.run_id`", body = Problem,
          content_type = "application/problem+json"),
         WithBody,
+        Limited,
     ),
     security(("bearer" = ["conversations:write"])),
 )]
@@ -72,6 +73,7 @@ pub(crate) async fn chat(
         (status = 409, description = "A run of this conversation is going on; its id is in `details.run_id`",
          body = Problem, content_type = "application/problem+json"),
         WithBody,
+        Limited,
     ),
     security(("bearer" = ["conversations:write", "conversations:read"])),
 )]
@@ -86,7 +88,10 @@ pub(crate) async fn chat_stream(
     // Reading asks for this scope: without it a run would begin that its caller cannot see.
     caller.require(Scope::CONVERSATIONS_READ)?;
     let format = Format::wanted(&request, api.stream_chunks);
-    let turn = known_agent(&api, body.0);
+    let turn = StartChat {
+        streamed: true,
+        ..known_agent(&api, body.0)
+    };
     let begun = run(&api, |api| async move {
         let started = api.runs.start(&caller, turn).await?;
         Ok::<_, Failure>(api.runs.follow(&caller, started.run, 0).await?)

@@ -5,7 +5,7 @@ use chancery_agents::{ApprovalRefused, ChatRefused, ErrorSource, ReadRefused, Ru
 use chancery_ids::RunId;
 use serde_json::json;
 
-use crate::problem::{Failure, RETRY_SOON, Violation, Violations, sentence};
+use crate::problem::{Failure, RETRY_SOON, Violation, Violations, sentence, whole_seconds};
 
 impl From<ChatRefused> for Failure {
     fn from(refused: ChatRefused) -> Self {
@@ -30,6 +30,12 @@ impl From<ChatRefused> for Failure {
             .with_details(
                 json!({"run_id": run, "approval_id": approval, "status": RunStatus::AwaitingApproval}),
             ),
+            ChatRefused::TooOften { limit, retry_after } => {
+                let seconds = whole_seconds(retry_after);
+                let message = format!("Rate limit exceeded ({limit}). Retry after {seconds}s.");
+                Self::coded(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
+                    .retry_after(retry_after)
+            }
             ChatRefused::ShuttingDown => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is going down.")
                     .retry_after(RETRY_SOON)

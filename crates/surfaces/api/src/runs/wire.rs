@@ -53,6 +53,7 @@ impl Checked for ChatBody {
             conversation_key: named.and_then(Result::ok),
             text: self.message,
             agent: self.agent_type,
+            streamed: false,
         })
     }
 }
