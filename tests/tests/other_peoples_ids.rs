@@ -159,6 +159,7 @@ async fn probe(person: &Person, operation: &Operation, parameter: &str, id: &str
     let request = person.request(operation.method.clone(), &path);
     let request = match (parameter, &operation.method) {
         ("approval_id", &Method::POST) => request.json(&json!({"approved": true})),
+        ("conversation_id", &Method::PATCH) => request.json(&json!({"display_name": "Mine"})),
         _ => request,
     };
     Answer::of(request, id).await

@@ -42,6 +42,7 @@ enum Sends {
     Invitation,
     Passwords,
     Role,
+    Title,
     User,
 }
 
@@ -112,6 +113,10 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("GET /api/v1/conversations/search", read),
         ("GET /api/v1/conversations/{conversation_id}", read),
         ("DELETE /api/v1/conversations/{conversation_id}", read),
+        (
+            "PATCH /api/v1/conversations/{conversation_id}/title",
+            Takes::Access(Sends::Title),
+        ),
         ("GET /api/v1/conversations/{conversation_id}/ledger/stream", read),
         ("GET /api/v1/conversations/{conversation_id}/messages", read),
         ("GET /api/v1/approvals", read),
@@ -250,6 +255,7 @@ impl Scene {
                 "current_password": self.password(), "new_password": PASSWORD
             })),
             Takes::Access(Sends::Role) => request.json(&json!({"role": "viewer"})),
+            Takes::Access(Sends::Title) => request.json(&json!({"display_name": "Kept"})),
             Takes::Access(Sends::User) => request.json(&json!({"user_id": self.member})),
             Takes::Mailed => request.json(&json!({"token": access, "new_password": PASSWORD})),
             Takes::Signed => request.json(&json!({"account": "billing-worker", "scopes": ["billing:read"]})),

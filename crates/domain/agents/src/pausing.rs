@@ -123,14 +123,14 @@ impl RunService {
         let store = &self.parts.approvals;
         let events = [event];
         let settled = store.settle(caller.tenant, owner, approval, &settlement, &events);
-        let resumed = match settled.await? {
-            Settled::Resumed(run, checkpoint) => Some((run, checkpoint)),
-            Settled::Closed => None,
-        };
+        let settled = settled.await?;
+        // First of all: from here on nobody else will go on with the run.
+        if let Settled::Resumed(run, checkpoint) = &settled {
+            self.go_on(caller, run, checkpoint, (approval, decision))?;
+        }
         let found = store.find_approval(caller.tenant, owner, approval).await?;
         let found = found.ok_or(ApprovalRefused::Absent)?;
-        if let Some((run, checkpoint)) = resumed {
-            self.go_on(caller, &run, &checkpoint, (approval, decision))?;
+        if settled != Settled::Closed {
             return Ok(found);
         }
         match found.state {

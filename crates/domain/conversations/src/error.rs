@@ -4,9 +4,9 @@ use chancery_access::Denied;
 use chancery_ambient::Fault;
 use chancery_ids::CursorError;
 
-use crate::{DeleteRefused, QueryError};
+use crate::{DeleteRefused, QueryError, TitleError};
 
-/// Why nothing was read or deleted. A conversation that is absent, or somebody else's, is not an error.
+/// Why nothing was read, named or deleted. A conversation that is absent, or somebody else's, is not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ConversationsError {
     /// The caller may not do this.
@@ -18,6 +18,9 @@ pub enum ConversationsError {
     /// The text cannot be searched for.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// The text is no title.
+    #[error(transparent)]
+    Title(#[from] TitleError),
     /// A run of the conversation is live: cancel it before deleting.
     #[error("a run of this conversation is live")]
     RunIsLive,

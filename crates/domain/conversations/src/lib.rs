@@ -8,6 +8,7 @@ mod list;
 mod ports;
 mod query;
 mod service;
+mod title;
 #[cfg(test)]
 mod twin;
 
@@ -17,3 +18,4 @@ pub use list::{ListFilter, ListPlace, MessagePlace, Order, SearchHit, SearchPlac
 pub use ports::{ConversationStore, DeleteRefused};
 pub use query::{QueryError, SearchQuery};
 pub use service::{ConversationService, Thread};
+pub use title::{Title, TitleError};

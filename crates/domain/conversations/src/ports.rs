@@ -5,9 +5,11 @@ use chancery_ambient::Fault;
 use chancery_events::Event;
 use chancery_ids::{ConversationId, ConversationKey, Limit, Page, TenantId, UserId};
 
-use crate::{Conversation, ListFilter, ListPlace, Message, MessagePlace, Order, SearchHit, SearchPlace};
+use crate::{
+    Conversation, ListFilter, ListPlace, Message, MessagePlace, Order, SearchHit, SearchPlace, Title,
+};
 
-/// Reads and deletes conversations. Runs write them (`chancery-agents`, `RunStore`).
+/// Reads, names and deletes conversations. Runs write them (`chancery-agents`, `RunStore`).
 ///
 /// Every method MUST answer for the conversations of exactly this tenant and this owner; those of anybody else are absent.
 #[async_trait]
@@ -56,6 +58,17 @@ pub trait ConversationStore: Send + Sync {
         after: Option<SearchPlace>,
         limit: Limit,
     ) -> Result<Page<SearchHit>, Fault>;
+
+    /// Gives the conversation a title; `None` when there is none to give it to.
+    ///
+    /// MUST leave `updated_at` as it is: a new title moves a conversation in no list.
+    async fn rename(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        title: &Title,
+    ) -> Result<Option<Conversation>, Fault>;
 
     /// Deletes the conversation with its messages, runs and log, and stores the events in the same change; `false` when
     /// there is none, and then no event is stored.

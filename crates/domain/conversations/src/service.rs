@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Conversation, ConversationStore, ConversationsError, ListFilter, Message, Order, SearchHit, SearchQuery,
+    Title,
 };
 
-/// Reads, searches and deletes the conversations of the person who calls. Those of anybody else are absent, whatever the
+/// Reads, searches, names and deletes the conversations of the person who calls. Those of anybody else are absent, whatever the
 /// caller's role.
 pub struct ConversationService {
     store: Arc<dyn ConversationStore>,
@@ -123,6 +124,20 @@ impl ConversationService {
             .search(caller.tenant, owner, query.as_str(), filter, after, limit)
             .await?;
         Ok(found)
+    }
+
+    /// Gives the conversation of this key a title; `None` when there is no such conversation.
+    #[tracing::instrument(name = "conversations.rename", skip_all, fields(tenant = %caller.tenant))]
+    pub async fn rename(
+        &self,
+        caller: &Principal,
+        key: &ConversationKey,
+        title: &str,
+    ) -> Result<Option<Conversation>, ConversationsError> {
+        caller.require(Scope::CONVERSATIONS_WRITE)?;
+        let owner = caller.require_person()?;
+        let title = Title::parse(title)?;
+        Ok(self.store.rename(caller.tenant, owner, key, &title).await?)
     }
 
     /// Deletes the conversation of this key for good; `false` when there is none.

@@ -12,7 +12,7 @@ use chancery_ids::{ConversationId, ConversationKey, Cursor, EventId, Limit, Page
 
 use crate::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace,
-    MessageStatus, Order, Role, SearchHit, SearchPlace,
+    MessageStatus, Order, Role, SearchHit, SearchPlace, Title,
     contract::{Harness, Seeding, Turn},
 };
 
@@ -217,6 +217,22 @@ impl ConversationStore for Twin {
         Ok(Page::cut(hits, limit, |last| Cursor::of(&place(last))))
     }
 
+    async fn rename(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        title: &Title,
+    ) -> Result<Option<Conversation>, Fault> {
+        let mut state = self.state();
+        let mut threads = state.threads.iter_mut().map(|(thread, _)| thread);
+        let found = threads.find(|thread| (thread.tenant, thread.owner, &thread.key) == (tenant, owner, key));
+        Ok(found.map(|thread| {
+            thread.display_name = Some(title.as_str().to_owned());
+            thread.clone()
+        }))
+    }
+
     async fn delete(
         &self,
         tenant: TenantId,
@@ -281,7 +297,8 @@ mod tests {
         messages_keep_what_was_said_and_by_whom, messages_are_paged_both_ways,
         message_pages_hold_when_a_turn_is_added, a_deleted_conversation_is_gone_everywhere,
         a_deleted_key_can_be_used_again, deleting_what_is_absent_or_anothers_does_nothing,
-        a_conversation_with_a_live_run_is_not_deleted, a_search_finds_whatever_the_letter_case,
+        a_conversation_with_a_live_run_is_not_deleted, a_title_is_given_by_the_owner_and_moves_nothing,
+        a_search_finds_whatever_the_letter_case,
         a_search_reads_answers_too, a_search_wants_all_its_words, a_search_takes_operators_for_words,
         a_search_of_signs_alone_finds_nothing, a_search_gives_one_hit_a_conversation,
         search_pages_repeat_and_skip_nothing, search_pages_hold_when_everything_ranks_the_same);

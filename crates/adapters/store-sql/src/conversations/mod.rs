@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_conversations::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace, Order,
-    SearchHit, SearchPlace,
+    SearchHit, SearchPlace, Title,
 };
 use chancery_events::Event;
 use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page, TenantId, UserId};
@@ -22,7 +22,7 @@ pub(crate) use self::{
 use crate::{
     Database,
     codec::{self, Stored},
-    database::{read, transaction},
+    database::{read, transaction, write_one},
     fault::Undone,
     outbox::Announce,
     schema::{
@@ -182,6 +182,24 @@ impl ConversationStore for SqlConversations {
                 id: last.conversation.id,
             })
         }))
+    }
+
+    #[tracing::instrument(name = "store_sql.rename_conversation", skip_all, fields(%tenant, %owner))]
+    async fn rename(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        title: &Title,
+    ) -> Result<Option<Conversation>, Fault> {
+        let rename = diesel::update(with_key(tenant, owner, key.to_string()))
+            .set(conversations::display_name.eq(title.as_str()));
+        let row = write_one!(self.0, |conn| rename
+            .returning(ConversationRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional())?;
+        row.map(Conversation::try_from).transpose()
     }
 
     /// The conversation's row goes first: whoever begins or ends a run of it waits for that row, so what is seen of its

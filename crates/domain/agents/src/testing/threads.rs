@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chancery_ambient::Fault;
 use chancery_conversations::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace, Order,
-    SearchHit, SearchPlace,
+    SearchHit, SearchPlace, Title,
 };
 use chancery_events::Event;
 use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page, TenantId, UserId};
@@ -94,6 +94,16 @@ impl ConversationStore for Storage {
             }
         }
         Ok(Page::cut(hits, limit, |_| Cursor::of(&())))
+    }
+
+    async fn rename(
+        &self,
+        _: TenantId,
+        _: UserId,
+        _: &ConversationKey,
+        _: &Title,
+    ) -> Result<Option<Conversation>, Fault> {
+        panic!("runs name no conversations");
     }
 
     async fn delete(

@@ -18,7 +18,7 @@ use super::{
     Harness,
     seeding::{Person, Turn},
 };
-use crate::{Conversation, DeleteRefused, ListFilter, Message, MessageStatus, Order, Role};
+use crate::{Conversation, DeleteRefused, ListFilter, Message, MessageStatus, Order, Role, Title};
 
 pub(super) const ALL: ListFilter = ListFilter { agent: None };
 
@@ -249,6 +249,39 @@ pub async fn a_conversation_with_a_live_run_is_not_deleted(harness: &Harness) {
     assert!(drain(harness).await.is_empty());
 }
 
+/// A title is seen wherever the conversation is, keeps it in its place, and is given by its owner alone.
+pub async fn a_title_is_given_by_the_owner_and_moves_nothing(harness: &Harness) {
+    let ada = Person::new(harness);
+    let colleague = Person::of(harness, ada.tenant);
+    ada.says("a", 1, "x", "y").await;
+    ada.says("b", 2, "x", "y").await;
+    let before = ada.find("a").await.unwrap();
+    let title = Title::parse("Ünder the sea").unwrap();
+    let store = &harness.conversations;
+    let rename = async |who: &Person<'_>, name: &str| {
+        store
+            .rename(who.tenant, who.owner, &key(name), &title)
+            .await
+            .unwrap()
+    };
+    assert_eq!(rename(&colleague, "a").await, None);
+    assert_eq!(rename(&Person::new(harness), "a").await, None);
+    assert_eq!(rename(&ada, "c").await, None);
+    assert_eq!(ada.find("a").await, Some(before.clone()));
+
+    let renamed = rename(&ada, "a").await.unwrap();
+    let expected = Conversation {
+        display_name: Some("Ünder the sea".to_owned()),
+        ..before
+    };
+    assert_eq!(renamed, expected);
+    let listed = ada.list(None, 10).await.items;
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[1], expected);
+    ada.says("a", 3, "more", "y").await;
+    assert_eq!(ada.find("a").await.unwrap().display_name, expected.display_name);
+}
+
 impl Person<'_> {
     pub(super) async fn find(&self, name: &str) -> Option<Conversation> {
         let store = &self.harness.conversations;
@@ -354,7 +387,8 @@ macro_rules! conversation_store_contract {
             messages_keep_what_was_said_and_by_whom, messages_are_paged_both_ways,
             message_pages_hold_when_a_turn_is_added, a_deleted_conversation_is_gone_everywhere,
             a_deleted_key_can_be_used_again, deleting_what_is_absent_or_anothers_does_nothing,
-            a_conversation_with_a_live_run_is_not_deleted, a_search_finds_whatever_the_letter_case,
+            a_conversation_with_a_live_run_is_not_deleted,
+            a_title_is_given_by_the_owner_and_moves_nothing, a_search_finds_whatever_the_letter_case,
             a_search_finds_other_forms_of_the_word, a_search_reads_answers_too,
             a_search_wants_all_its_words, a_search_takes_operators_for_words,
             a_search_of_signs_alone_finds_nothing, a_search_gives_one_hit_a_conversation,

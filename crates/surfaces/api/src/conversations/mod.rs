@@ -4,7 +4,7 @@ mod problem;
 mod wire;
 
 use actix_web::{
-    HttpRequest, HttpResponse, delete, get,
+    HttpRequest, HttpResponse, delete, get, patch,
     web::{Data, Path},
 };
 use chancery_conversations::{ListFilter, Order};
@@ -13,12 +13,13 @@ use chancery_ids::ConversationKey;
 pub(crate) use problem::absent;
 
 use crate::{
+    body::Body,
     caller::Caller,
     params::Params,
-    problem::{Failure, Listed, Named, Private},
+    problem::{Failure, Listed, Named, Private, WithBody},
     state::{Api, run},
 };
-use wire::{ConversationHistory, ConversationList, FoundList, MessageList};
+use wire::{ConversationHistory, ConversationItem, ConversationList, FoundList, MessageList, TitleBody};
 
 /// Lists the caller's conversations, the one that changed last first.
 #[utoipa::path(
@@ -142,6 +143,34 @@ pub(crate) async fn list_messages(
     });
     let page = found.await?.ok_or_else(absent)?;
     Ok(HttpResponse::Ok().json(MessageList::from(page)))
+}
+
+/// Gives a conversation a title.
+#[utoipa::path(
+    tag = "conversations",
+    params(("conversation_id" = String, Path, description = "The conversation")),
+    request_body = TitleBody,
+    responses(
+        Private,
+        (status = 200, description = "The conversation", body = ConversationItem),
+        Named,
+        WithBody,
+    ),
+    security(("bearer" = ["conversations:write"])),
+)]
+#[patch("/conversations/{conversation_id}/title")]
+pub(crate) async fn rename_conversation(
+    api: Data<Api>,
+    Caller(caller): Caller,
+    name: Path<String>,
+    body: Body<TitleBody>,
+) -> Result<HttpResponse, Failure> {
+    let (key, title) = (key(name)?, body.0);
+    let renamed = run(&api, |api| async move {
+        api.conversations.rename(&caller, &key, &title).await
+    });
+    let conversation = renamed.await?.ok_or_else(absent)?;
+    Ok(HttpResponse::Ok().json(ConversationItem::from(conversation)))
 }
 
 /// Deletes a conversation with its messages and runs. One that is not there counts as deleted.

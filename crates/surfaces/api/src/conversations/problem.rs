@@ -1,7 +1,7 @@
 //! What the conversation service refuses, as statuses and codes.
 
 use actix_web::http::StatusCode;
-use chancery_conversations::{ConversationsError, QueryError, SearchQuery};
+use chancery_conversations::{ConversationsError, QueryError, SearchQuery, Title, TitleError};
 use serde_json::json;
 
 use crate::problem::{Failure, Violation, Violations, sentence};
@@ -16,6 +16,7 @@ impl From<ConversationsError> for Failure {
                 sentence(&refused.to_string()),
             ),
             ConversationsError::Query(refused) => Violations::from(bad_query(refused)).into(),
+            ConversationsError::Title(refused) => Violations::from(bad_title(refused)).into(),
             ConversationsError::RunIsLive => Self::coded(
                 StatusCode::CONFLICT,
                 "run_in_progress",
@@ -36,6 +37,18 @@ fn bad_query(refused: QueryError) -> Violation {
             .at("q")
             .ctx(json!({"max_length": SearchQuery::MAX_CHARS})),
     }
+}
+
+fn bad_title(refused: TitleError) -> Violation {
+    let msg = sentence(&refused.to_string());
+    let violation = match refused {
+        TitleError::Empty => Violation::new("body", "string_too_short", msg).ctx(json!({"min_length": 1})),
+        TitleError::TooLong => {
+            Violation::new("body", "string_too_long", msg).ctx(json!({"max_length": Title::MAX_CHARS}))
+        }
+        TitleError::ControlCharacter => Violation::new("body", "value_error", msg),
+    };
+    violation.at("display_name")
 }
 
 /// No such conversation, or somebody else's: there is no telling which.

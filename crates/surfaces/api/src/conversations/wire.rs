@@ -3,8 +3,10 @@
 use chancery_ambient::Timestamp;
 use chancery_conversations::{Conversation, Message, SearchHit, Thread};
 use chancery_ids::Page;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::{body::Checked, problem::Violations};
 
 /// A conversation in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,6 +49,22 @@ impl From<Conversation> for ConversationItem {
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
         }
+    }
+}
+
+/// A title for a conversation.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct TitleBody {
+    /// 1 to 128 characters on one line.
+    #[schema(min_length = 1, max_length = 128)]
+    display_name: String,
+}
+
+impl Checked for TitleBody {
+    type Valid = String;
+
+    fn check(self) -> Result<String, Violations> {
+        Ok(self.display_name)
     }
 }
 
