@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{KeyService, KeySettings};
 use crate::{
-    KeyChangeRefused, KeySet, KeySetName, KeyState, KeyStore, Saved,
+    KeyChangeRefused, KeySet, KeySetName, KeyState, KeyStore, PublishedKeys, Saved,
     contract::{MemoryKeyStore, MemoryReplicas, usual_settings},
 };
 
@@ -362,4 +362,32 @@ async fn thirty_two_promotions_at_once_promote_once() {
         after.active().map(super::super::key::Key::kid),
         before.staged().map(super::super::key::Key::kid)
     );
+}
+
+#[tokio::test]
+async fn one_document_holds_the_keys_of_both_sets_and_follows_each() {
+    let f = Fixture::new();
+    let open = async |set| {
+        let (store, replicas) = (f.store.clone(), f.replicas.clone());
+        let opened = KeyService::open(store, replicas, usual_settings(set), f.ambient.clone()).await;
+        Arc::new(opened.unwrap())
+    };
+    let (api, trust) = (open(KeySetName::Api).await, open(KeySetName::Trust).await);
+    let published = PublishedKeys::new(api.clone(), trust.clone()).unwrap();
+    for keys in [&api, &trust] {
+        let before = published.jwks().unwrap();
+        assert!(Arc::ptr_eq(&before, &published.jwks().unwrap()), "made once");
+        let shown = JwkSet::parse(before.body()).unwrap();
+        assert_eq!(shown.keys().len(), 4);
+        let gone = keys.set().active().unwrap().kid().clone();
+        assert!(shown.find(gone.as_str()).is_some());
+        f.clock.advance(Duration::from_secs(5));
+        keys.compromise(gone.as_str()).await.unwrap();
+        let after = published.jwks().unwrap();
+        assert!(!after.matches(before.etag()) && after.last_modified() > before.last_modified());
+        assert_eq!(after.max_age(), Duration::from_mins(5));
+        assert!(JwkSet::parse(after.body()).unwrap().find(gone.as_str()).is_none());
+    }
+    let refused = trust.sign(TokenKind::Access, &json!({"sub": "user:1"}));
+    assert!(refused.is_err(), "each set signs its own kinds alone");
 }
