@@ -39,8 +39,8 @@ pub trait RunStore: Send + Sync {
         events: &[Event],
     ) -> Result<bool, Fault>;
 
-    /// Lets a live run of this epoch wait: last events, what it waits for, its checkpoint, announced events; the lease lasts as long as the wait
-    /// may. `false` when it is no longer this epoch's.
+    /// Lets a live run of this epoch wait: last events, what it waits for, its checkpoint, announced events. The lease lasts as
+    /// long as the wait may. `false` when it is no longer this epoch's.
     ///
     /// MUST be one change, conditional on status and epoch. MUST be safe to repeat with the same approval.
     async fn pause(

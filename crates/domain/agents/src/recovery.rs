@@ -2,6 +2,7 @@
 
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::{Event, EventKind};
+use chancery_ids::{ApprovalId, TenantId};
 
 use crate::{
     Answer, ApprovalState, FinalStatus, Finish, LEASE, LifecycleStatus, Run, RunEvent, RunFailure,
@@ -50,13 +51,14 @@ impl RunService {
     pub(crate) async fn recover_one(&self, run: &Run, lease_before: Timestamp) -> Result<bool, Fault> {
         let (runs, now) = (&self.parts.runs, self.parts.ambient.now());
         let lease = now.plus(LEASE);
-        if run.approval.is_some() {
+        if let Some(approval) = run.approval {
             let failure = RunFailure::by_server(
                 "approval_expired",
                 "nobody agreed to a call of a tool in time",
                 false,
             );
-            return self.close(run, ApprovalState::Expired, Some(failure)).await;
+            let expired = ApprovalState::Expired;
+            return self.close(run.tenant, approval, expired, Some(failure)).await;
         }
         let taken = runs.take_over(run.tenant, run.id, lease_before, lease).await?;
         let Some(run) = taken else { return Ok(false) };
@@ -68,23 +70,21 @@ impl RunService {
         self.end_by_its_log(&run, Some(failure)).await
     }
 
-    /// Ends a run that waits, because its owner asked.
-    pub(crate) async fn withdraw(&self, run: &Run) -> Result<bool, Fault> {
-        self.close(run, ApprovalState::Withdrawn, None).await
+    /// Ends the run that waits for this, because its owner asked.
+    pub(crate) async fn withdraw(&self, tenant: TenantId, approval: ApprovalId) -> Result<bool, Fault> {
+        self.close(tenant, approval, ApprovalState::Withdrawn, None).await
     }
 
     async fn close(
         &self,
-        run: &Run,
+        tenant: TenantId,
+        approval: ApprovalId,
         state: ApprovalState,
         failure: Option<RunFailure>,
     ) -> Result<bool, Fault> {
-        let Some(approval) = run.approval else {
-            return Ok(false);
-        };
         let (store, now) = (&self.parts.approvals, self.parts.ambient.now());
         let taken = store
-            .take_back(run.tenant, approval, state, now, now.plus(LEASE))
+            .take_back(tenant, approval, state, now, now.plus(LEASE))
             .await?;
         match taken {
             Some(run) => self.end_by_its_log(&run, failure).await,

@@ -179,11 +179,11 @@ impl RunService {
         let owner = caller.require_person()?;
         // The store comes first: it knows whose run it is, and tells a run on another replica.
         let found = self.parts.runs.request_cancel(caller.tenant, owner, run).await?;
-        match &found {
-            Some(waiting) if waiting.approval.is_some() => {
-                self.withdraw(waiting).await?;
+        match found.as_ref().map(|run| run.approval) {
+            Some(Some(approval)) => {
+                self.withdraw(caller.tenant, approval).await?;
             }
-            Some(_) => self.live.tell(run, Order::Cancel),
+            Some(None) => self.live.tell(run, Order::Cancel),
             None => {}
         }
         Ok(found.map(|run| run.status))
