@@ -6,6 +6,7 @@
 mod aimock;
 mod jose;
 mod llmock;
+mod mcp;
 mod oauth;
 mod promtool;
 mod replica;
@@ -22,7 +23,7 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 9] = [
+const JUDGES: [&Judge; 10] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,
@@ -31,6 +32,7 @@ const JUDGES: [&Judge; 9] = [
     &schemathesis::JUDGE,
     &aimock::JUDGE,
     &llmock::JUDGE,
+    &mcp::JUDGE,
     &vault::JUDGE,
 ];
 

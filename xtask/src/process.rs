@@ -140,6 +140,13 @@ impl Daemon {
         self.child.stdout.take()
     }
 
+    /// Ends it at once, wherever it is.
+    pub(crate) fn kill(&mut self) -> Outcome {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Outcome<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)

@@ -7,8 +7,7 @@ use chancery_accounts::{
     ServiceAccountParts, ServiceAccountService, ServiceAccountSettings,
 };
 use chancery_agents::{
-    FlushPolicy, Model, RunFanOut, RunLimits, RunParts, RunService, RunSettings, SearchConversations,
-    TurnRates,
+    FlushPolicy, Model, RunFanOut, RunLimits, RunParts, RunService, RunSettings, TurnRates,
 };
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
@@ -29,8 +28,6 @@ use chancery_store_sql::{
     SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
-use chancery_tools::{GetCurrentTime, Tool, ToolCatalogue};
-use chancery_tools_web::WebSearch;
 use chancery_vault::Transit;
 use secrecy::ExposeSecret;
 
@@ -41,11 +38,13 @@ use crate::{
 
 mod keys;
 mod people;
+mod tools;
 
 use keys::vault_client;
 pub(crate) use keys::{accept_keys, existing_keys, keys, read_keys, rewrap_keys};
 pub(crate) use people::people;
 use people::people_service;
+pub(crate) use tools::{declared_tools, prepare};
 
 type Failure = Box<dyn Error>;
 
@@ -94,12 +93,10 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     );
     let accounts = Arc::new(accounts.watched_by(metrics.clone()));
     let threads = Arc::new(SqlConversations::new(database.clone()));
-    let tools: [Arc<dyn Tool>; 3] = [
-        Arc::new(GetCurrentTime::new(ambient.clock.clone())),
-        Arc::new(SearchConversations::new(threads.clone(), Arc::new(tasks.clone()))),
-        Arc::new(web_search(config)?),
-    ];
-    let tools = Arc::new(ToolCatalogue::new(tools)?);
+    let tools = Arc::new(tools::tools(config, threads.clone(), &tasks, &ambient)?);
+    if let Err(fault) = prepare(&tools).await {
+        tracing::warn!(source = cause_of(&fault), "some tools are not offered yet");
+    }
     let agents = Arc::new(catalog::load(config.model.catalog_dir.as_deref(), &tools)?);
     let stored_runs = Arc::new(SqlRuns::new(database.clone()));
     let parts = RunParts {
@@ -335,16 +332,6 @@ fn model(config: &Config, ambient: &Ambient) -> Result<Arc<dyn Model>, Failure> 
         ..OpenAiSettings::at(endpoint.base_url.clone())
     };
     Ok(Arc::new(OpenAiModel::new(settings, ambient.clone())?))
-}
-
-fn web_search(config: &Config) -> Result<WebSearch, Failure> {
-    match &config.model.tavily_key {
-        None => Ok(WebSearch::not_configured()),
-        Some(key) => Ok(WebSearch::with_tavily(
-            key.clone(),
-            &"https://api.tavily.com".parse()?,
-        )?),
-    }
 }
 
 /// 0 is no limit.

@@ -4,7 +4,9 @@ use std::{error::Error, path::Path};
 
 use chancery_accounts::ServiceAccountCatalogue;
 use chancery_agents::AgentCatalogue;
-use chancery_tools::ToolCatalogue;
+use chancery_tools::{Declaration, ToolCatalogue};
+
+use crate::config::ToolFiles;
 
 const EMBEDDED: [(&str, &str); 3] = [
     ("triage.toml", include_str!("../catalog/agents/triage.toml")),
@@ -51,6 +53,21 @@ pub(crate) fn service_accounts(file: Option<&Path>) -> Result<ServiceAccountCata
     let told = |error: &dyn std::fmt::Display| format!("SERVICE_ACCOUNT_CATALOG {}: {error}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
     Ok(ServiceAccountCatalogue::parse(&text).map_err(|error| told(&error))?)
+}
+
+/// Reads every `*.toml` of the folder of tools. Names in `reserved` are taken by tools of this program.
+///
+/// # Errors
+/// Every fault of every file, a line each with file, line, key and remedy.
+pub(crate) fn tools(files: &ToolFiles, reserved: &[&str]) -> Result<Vec<Declaration>, Box<dyn Error>> {
+    let folder = &files.folder;
+    let found = read(folder).map_err(|error| format!("TOOL_CATALOG_DIR {}: {error}", folder.display()))?;
+    let found: Vec<_> = found
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let variables = |name: &str| files.variables.get(name).cloned();
+    Ok(chancery_tools::read(&found, reserved, &variables)?)
 }
 
 fn read(folder: &Path) -> std::io::Result<Vec<(String, String)>> {

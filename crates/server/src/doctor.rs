@@ -77,7 +77,21 @@ pub(crate) async fn run(config: &Config) -> ExitCode {
             bounded(&ambient, "model", model(&endpoint.base_url)).await,
         );
     }
+    if config.model.tools.is_some() {
+        note("tools", tools(config, &ambient).await);
+    }
     report(&findings)
+}
+
+/// The files of tools, and whether their servers answer.
+async fn tools(config: &Config, ambient: &Ambient) -> Verdict {
+    let declared = adapters::declared_tools(config, &[], &ambient.clock);
+    let declared = declared.map_err(|failure| trouble(&failure.to_string(), "mend the files"))?;
+    for tool in declared {
+        let remedy = "start its server, or correct its file in TOOL_CATALOG_DIR";
+        tool.prepare().await.map_err(|fault| trouble(&fault, remedy))?;
+    }
+    Ok(())
 }
 
 async fn bounded(ambient: &Ambient, what: &str, check: impl Future<Output = Verdict>) -> Verdict {

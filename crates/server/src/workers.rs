@@ -6,7 +6,7 @@ use chancery_ambient::{Fault, Tasks, cause_of};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::{adapters, app::App};
 
 /// How often each loop looks. All are safe to run on every replica at once: what they change is claimed or conditional.
 const RELAY_EVERY: Duration = Duration::from_secs(1);
@@ -16,6 +16,7 @@ const REVOCATIONS_EVERY: Duration = Duration::from_millis(250);
 const TIME_EVERY: Duration = Duration::from_secs(1);
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
+const TOOLS_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts the loops; they end when `stop` is cancelled.
 pub(crate) fn start(app: &App, stop: &CancellationToken) {
@@ -69,6 +70,11 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "mail", MAIL_EVERY, move || {
         let mail = mail.clone();
         async move { mail.send_mail().await.map(drop) }
+    });
+    let tools = app.tools.clone();
+    spawn(app, stop, "tools", TOOLS_EVERY, move || {
+        let tools = tools.clone();
+        async move { adapters::prepare(&tools).await }
     });
     let links = app.people.clone();
     spawn(app, stop, "expired links", PRUNE_EVERY, move || {

@@ -3,8 +3,9 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::Stdio;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
@@ -23,32 +24,67 @@ pub(super) struct Server {
     /// The first owner's password.
     pub(super) password: String,
     // Dropped in this order: the folder is the server's.
-    _daemon: Daemon,
-    _folder: TempDir,
+    daemon: Daemon,
+    program: Program,
 }
 
-impl Server {
-    pub(super) fn start(binary: &Path, settings: &[(&str, &str)]) -> Outcome<Self> {
-        let folder = tempfile::Builder::new().prefix("chancery-interop-").tempdir()?;
-        let log = folder.path().join("log");
-        let port = process::free_port()?;
-        let url = format!("http://127.0.0.1:{port}");
-        let mut command = process::bound_to_us(binary, None);
+/// How it is started, each time the same.
+struct Program {
+    binary: PathBuf,
+    port: u16,
+    url: String,
+    settings: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+impl Program {
+    fn start(&self) -> Outcome<Daemon> {
+        let folder = self.folder.path();
+        let mut command = process::bound_to_us(&self.binary, None);
         command
             // A developer's own settings are not what is judged.
             .env_clear()
             .envs(["PATH", "HOME", "TMPDIR"].iter().filter_map(|name| Some((name, env::var_os(name)?))))
-            .env("DATA_DIR", folder.path().join("data"))
+            .env("DATA_DIR", folder.join("data"))
             .env("HOST", "127.0.0.1")
-            .env("PORT", port.to_string())
-            .env("APP_PUBLIC_URL", &url)
-            .envs(settings.iter().copied())
+            .env("PORT", self.port.to_string())
+            .env("APP_PUBLIC_URL", &self.url)
+            .envs(self.settings.iter().map(|(name, text)| (name, text)))
             // Where there is no chancery.toml.
-            .current_dir(folder.path())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(&log)?);
-        let mut daemon = Daemon::start("chancery", "TERM", &mut command)?;
+            .stderr(fs::File::create(self.log())?);
+        Daemon::start("chancery", "TERM", &mut command)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Adds the log to what went wrong.
+    fn with_log<T>(&self, outcome: Outcome<T>) -> Outcome<T> {
+        outcome.map_err(|error| {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            format!("{error}; its log:\n{log}").into()
+        })
+    }
+}
+
+impl Server {
+    pub(super) fn start(binary: &Path, settings: &[(&str, &str)]) -> Outcome<Self> {
+        let port = process::free_port()?;
+        let program = Program {
+            binary: binary.to_path_buf(),
+            port,
+            url: format!("http://127.0.0.1:{port}"),
+            settings: settings
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
+            folder: tempfile::Builder::new().prefix("chancery-interop-").tempdir()?,
+        };
+        let mut daemon = program.start()?;
         let mut greeting = Greeting::default();
         let lines = lines_of(&mut daemon)?;
         let ready = process::wait_until(
@@ -62,20 +98,29 @@ impl Server {
                 Err("the server ended before it said its url, e-mail and password".into())
             },
         );
-        if let Err(error) = ready {
-            return Err(format!("{error}; its log:\n{}", fs::read_to_string(&log)?).into());
-        }
+        program.with_log(ready)?;
         Ok(Self {
             url: greeting.url.trim_end_matches('/').to_owned(),
             email: greeting.email,
             password: greeting.password,
-            _daemon: daemon,
-            _folder: folder,
+            daemon,
+            program,
         })
     }
 
+    /// Ends the process in the middle of whatever it does, and starts it over the same data.
+    pub(super) fn kill_and_start_again(&mut self) -> Outcome {
+        self.daemon.kill()?;
+        self.daemon = self.program.start()?;
+        let _lines = lines_of(&mut self.daemon)?;
+        let port = self.program.port;
+        let listening = || Ok(TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let up = process::wait_until("the server listens again", Duration::from_mins(1), listening);
+        self.program.with_log(up)
+    }
+
     /// What a judge's script needs to begin, as environment variables.
-    pub(super) fn describe_to(&self, command: &mut std::process::Command) {
+    pub(super) fn describe_to(&self, command: &mut Command) {
         command
             .env("CHANCERY_URL", &self.url)
             .env("CHANCERY_EMAIL", &self.email)

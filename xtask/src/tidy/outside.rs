@@ -39,12 +39,15 @@ const PROTOCOLS: &[&str] = &[
 const DOMAIN: &[&str] = &["arc-swap", "async-trait", "chrono", "futures", "tokio", "tracing"];
 
 /// One crate's need that is nobody else's.
-const SINGLE_USES: [(&str, &str); 5] = [
+const SINGLE_USES: [(&str, &str); 7] = [
     // It brings OpenSSL.
     ("chancery-key-formats", "josekit"),
     ("chancery-accounts", "argon2"),
     // Definitions of hosted agents are TOML.
     ("chancery-agents", "toml"),
+    // Declarations of tools too, and what they call has an address.
+    ("chancery-tools", "toml"),
+    ("chancery-tools", "url"),
     // So is the catalogue of service accounts.
     ("chancery-accounts", "toml"),
     // How soon a machine would guess a password.

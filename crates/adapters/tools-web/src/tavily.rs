@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use crate::web_search::SearchRequest;
+use crate::{http_tool::body_within, web_search::SearchRequest};
 
 const LIMIT: Duration = Duration::from_secs(25);
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -64,22 +64,12 @@ impl Tavily {
             .json(&body);
         let answer = request.send().await.map_err(|error| failed(&error))?;
         let answer = answer.error_for_status().map_err(|error| failed(&error))?;
-        render(&read(answer).await?)
+        let body = body_within(answer, LARGEST_ANSWER).await;
+        let body = body.map_err(|error| failed(&error))?;
+        let body =
+            body.ok_or_else(|| ToolError::Failed("the web search gave more than it may".to_owned()))?;
+        render(&body)
     }
-}
-
-/// The body, as long as it stays within bounds.
-async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, ToolError> {
-    let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(|error| failed(&error))? {
-        body.extend_from_slice(&piece);
-        if body.len() > LARGEST_ANSWER {
-            return Err(ToolError::Failed(
-                "the web search gave more than it may".to_owned(),
-            ));
-        }
-    }
-    Ok(body)
 }
 
 fn render(body: &[u8]) -> Result<String, ToolError> {

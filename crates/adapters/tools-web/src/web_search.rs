@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chancery_access::Principal;
-use chancery_tools::{Tool, ToolError, ToolOutput, ToolSpec};
+use chancery_tools::{CostClass, Tool, ToolError, ToolOutput, ToolSpec};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -96,24 +96,23 @@ impl Tool for WebSearch {
 }
 
 fn spec() -> ToolSpec {
+    let parameters = json!({
+        "type": "object",
+        "properties": {
+            "query": {"type": "string", "description": "What to search for"},
+            "max_results": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
+            "search_depth": {"type": "string", "enum": ["basic", "advanced"], "default": "basic"},
+            "include_answer": {"type": "boolean", "default": true},
+            "topic": {"type": "string", "enum": ["general", "news"], "default": "general"},
+        },
+        "required": ["query"],
+        "additionalProperties": false,
+    });
+    let description = "Searches the web and gives titles, addresses and extracts of the best results.";
     ToolSpec {
-        name: "web_search".to_owned(),
-        description: "Searches the web and gives titles, addresses and extracts of the best results."
-            .to_owned(),
-        category: "web_search".to_owned(),
-        parameters: json!({
-            "type": "object",
-            "properties": {
-                "query": {"type": "string", "description": "What to search for"},
-                "max_results": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
-                "search_depth": {"type": "string", "enum": ["basic", "advanced"], "default": "basic"},
-                "include_answer": {"type": "boolean", "default": true},
-                "topic": {"type": "string", "enum": ["general", "news"], "default": "general"},
-            },
-            "required": ["query"],
-            "additionalProperties": false,
-        }),
-        scope: None,
+        // Its provider counts searches.
+        cost: CostClass::Metered,
+        ..ToolSpec::built_in("web_search", description, "web_search", parameters)
     }
 }
 

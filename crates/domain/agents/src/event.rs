@@ -2,6 +2,7 @@
 
 use chancery_ambient::Timestamp;
 use chancery_ids::ApprovalId;
+use chancery_tools::ToolKind;
 use serde::{Deserialize, Serialize};
 
 use crate::Usage;
@@ -73,6 +74,9 @@ pub enum What {
         call_id: String,
         /// The tool.
         name: String,
+        /// Where the tool's code is.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        tool: ToolKind,
         /// The arguments as the model wrote them.
         arguments: String,
     },
@@ -84,6 +88,9 @@ pub enum What {
         call_id: String,
         /// The tool.
         name: String,
+        /// Where the tool's code is.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        tool: ToolKind,
         /// Where to.
         status: ToolCallStatus,
     },
@@ -93,6 +100,9 @@ pub enum What {
         item: ItemPlace,
         /// The model's id of the call.
         call_id: String,
+        /// Where the tool's code is.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        tool: ToolKind,
         /// What it gave, cut to the limit.
         output: String,
     },
@@ -104,6 +114,9 @@ pub enum What {
         call_id: String,
         /// The tool.
         name: String,
+        /// Where the tool's code is.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        tool: ToolKind,
         /// What is settled.
         approval: ApprovalId,
         /// The answer; `None` while it is waited for.
@@ -133,6 +146,10 @@ pub enum What {
         /// What it used.
         usage: Usage,
     },
+}
+
+fn is_plain(tool: &ToolKind) -> bool {
+    *tool == ToolKind::Function
 }
 
 impl What {

@@ -11,7 +11,6 @@ use crate::{
     checkpoint::{Checkpoint, Progress},
     desk::Desk,
     log_writer::LogWriter,
-    tool_call::status,
     turn::Turn,
     working::{Job, Start},
 };
@@ -33,11 +32,16 @@ impl RunService {
             item: place.clone(),
             call_id: call.id.clone(),
             name: call.name.clone(),
+            tool: turn.toolbox.kind_of(&call.name),
             approval: id,
             approved: None,
             reason: None,
         };
-        let last = vec![status(&place, &call, ToolCallStatus::AwaitingApproval), asked];
+        let last = vec![
+            turn.toolbox
+                .status(&place, &call, ToolCallStatus::AwaitingApproval),
+            asked,
+        ];
         let (log, spoken) = desk.leave();
         let text = spoken.text().to_owned();
         let approval = Approval {

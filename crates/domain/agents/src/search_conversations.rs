@@ -24,18 +24,16 @@ impl SearchConversations {
     /// The tool over `conversations`. A search that a stopped run no longer waits for runs to its end on `tasks`.
     #[must_use]
     pub fn new(conversations: Arc<dyn ConversationStore>, tasks: Arc<dyn Tasks>) -> Self {
+        let parameters = json!({
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "The words to search for"}},
+            "required": ["query"],
+            "additionalProperties": false,
+        });
+        let description = "Searches the person's earlier conversations for words and shows the best matches.";
         let spec = ToolSpec {
-            name: "search_conversations".to_owned(),
-            description: "Searches the person's earlier conversations for words and shows the best matches."
-                .to_owned(),
-            category: "conversation".to_owned(),
-            parameters: json!({
-                "type": "object",
-                "properties": {"query": {"type": "string", "description": "The words to search for"}},
-                "required": ["query"],
-                "additionalProperties": false,
-            }),
             scope: Some(Scope::CONVERSATIONS_READ),
+            ..ToolSpec::built_in("search_conversations", description, "conversation", parameters)
         };
         Self {
             spec,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_access::Principal;
 use chancery_ambient::{Ambient, within};
 use chancery_events::{Event, EventKind};
-use chancery_tools::{Tool, ToolCatalogue, ToolError, ToolLimits, check_arguments};
+use chancery_tools::{ApprovalPolicy, Tool, ToolCatalogue, ToolError, ToolKind, ToolLimits, check_arguments};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -31,6 +31,7 @@ impl Toolbox<'_> {
             .tools
             .iter()
             .filter_map(|name| self.tools.find(name))
+            .filter(|tool| tool.is_ready())
             .map(|tool| tool.spec());
         specs
             .map(|spec| ModelTool {
@@ -50,7 +51,7 @@ impl Toolbox<'_> {
         call: &ToolCall,
     ) -> Result<String, Stop> {
         desk.log
-            .emit(status(place, call, ToolCallStatus::InProgress))
+            .emit(self.status(place, call, ToolCallStatus::InProgress))
             .await?;
         let (output, ended) = match self.perform(desk, agent, call).await? {
             Ok(output) => (cut(output, self.limits.output_bytes), ToolCallStatus::Completed),
@@ -72,15 +73,37 @@ impl Toolbox<'_> {
         let told = What::ToolOutput {
             item: place.clone(),
             call_id: call.id.clone(),
+            tool: self.kind_of(&call.name),
             output,
         };
         desk.log.emit(told).await?;
-        Ok(desk.log.emit(status(place, call, ended)).await?)
+        Ok(desk.log.emit(self.status(place, call, ended)).await?)
+    }
+
+    /// Where the code of a tool is, whoever may call it.
+    pub(crate) fn kind_of(&self, tool: &str) -> ToolKind {
+        self.tools
+            .find(tool)
+            .map(|tool| tool.spec().kind.clone())
+            .unwrap_or_default()
+    }
+
+    /// That a call moved on.
+    pub(crate) fn status(&self, place: &ItemPlace, call: &ToolCall, status: ToolCallStatus) -> What {
+        What::ToolStatus {
+            item: place.clone(),
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            tool: self.kind_of(&call.name),
+            status,
+        }
     }
 
     /// Whether a person has to agree before this call is made. One that would be refused anyway is not worth asking about.
     pub(crate) fn asks_first(&self, agent: &HostedAgent, call: &ToolCall) -> bool {
-        agent.asks_before(&call.name) && self.check(agent, call).is_ok()
+        let asks_always = |tool: &Arc<dyn Tool>| tool.spec().approval == ApprovalPolicy::Always;
+        let asked = agent.asks_before(&call.name) || self.tools.find(&call.name).is_some_and(asks_always);
+        asked && self.check(agent, call).is_ok()
     }
 
     async fn perform(
@@ -145,15 +168,6 @@ type Checked = (Arc<dyn Tool>, Map<String, Value>);
 enum Misfit {
     Refused(&'static str),
     Arguments(ToolError),
-}
-
-pub(crate) fn status(place: &ItemPlace, call: &ToolCall, status: ToolCallStatus) -> What {
-    What::ToolStatus {
-        item: place.clone(),
-        call_id: call.id.clone(),
-        name: call.name.clone(),
-        status,
-    }
 }
 
 /// Cuts at a character's border and says so.

@@ -15,7 +15,7 @@ use crate::{
     What,
     checkpoint::Progress,
     desk::{Desk, Stop},
-    tool_call::{Toolbox, status},
+    tool_call::Toolbox,
 };
 
 /// Why a run failed, for people and for programs.
@@ -258,6 +258,7 @@ impl<'a> Turn<'a> {
             item: place.clone(),
             call_id: call.id.clone(),
             name: call.name.clone(),
+            tool: self.toolbox.kind_of(&call.name),
             arguments: call.arguments.clone(),
         };
         desk.log.emit(written).await?;
@@ -279,7 +280,7 @@ impl<'a> Turn<'a> {
         } else {
             ("another agent goes on already".to_owned(), ToolCallStatus::Failed)
         };
-        desk.log.emit(status(place, call, ended)).await?;
+        desk.log.emit(self.toolbox.status(place, call, ended)).await?;
         Ok(output)
     }
 
@@ -295,6 +296,7 @@ impl<'a> Turn<'a> {
             item: place.clone(),
             call_id: call.id.clone(),
             name: call.name.clone(),
+            tool: self.toolbox.kind_of(&call.name),
             approval,
             approved: Some(decision.approved),
             reason: decision.reason.clone(),

@@ -91,13 +91,7 @@ mod tests {
     }
 
     fn named(name: &str, parameters: Value) -> Arc<dyn Tool> {
-        Arc::new(Named(ToolSpec {
-            name: name.to_owned(),
-            description: String::new(),
-            category: "test".to_owned(),
-            parameters,
-            scope: None,
-        }))
+        Arc::new(Named(ToolSpec::built_in(name, "", "test", parameters)))
     }
 
     fn plain(name: &str) -> Arc<dyn Tool> {

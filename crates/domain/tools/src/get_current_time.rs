@@ -19,13 +19,13 @@ impl GetCurrentTime {
     /// The tool over `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let spec = ToolSpec {
-            name: "get_current_time".to_owned(),
-            description: "Tells the current date and time in UTC.".to_owned(),
-            category: "utility".to_owned(),
-            parameters: json!({"type": "object", "properties": {}, "additionalProperties": false}),
-            scope: None,
-        };
+        let parameters = json!({"type": "object", "properties": {}, "additionalProperties": false});
+        let spec = ToolSpec::built_in(
+            "get_current_time",
+            "Tells the current date and time in UTC.",
+            "utility",
+            parameters,
+        );
         Self { spec, clock }
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use auth::Auth;
 pub(crate) use http::{Http, without_port};
 pub(crate) use machines::Machines;
-pub(crate) use model::ModelSettings;
+pub(crate) use model::{ModelSettings, ToolFiles};
 pub(crate) use people::People;
 pub(crate) use secrets::DevelopmentSecrets;
 pub(crate) use source::{ConfigErrors, Source};

@@ -1,6 +1,6 @@
 //! The model and the hosted agents.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
@@ -23,10 +23,21 @@ pub(crate) struct ModelSettings {
     pub streams_per_minute: u32,
     /// `AGENT_CATALOG_DIR`: a folder of TOML files in place of the embedded agents.
     pub catalog_dir: Option<PathBuf>,
+    /// `TOOL_CATALOG_DIR`: a folder of TOML files, each an HTTP tool or an MCP server.
+    pub tools: Option<ToolFiles>,
     /// `CHAT_STREAM_FORMAT` is `chunks`.
     pub stream_chunks: bool,
     /// `TAVILY_API_KEY` is set.
     pub tavily_key: Option<SecretString>,
+}
+
+/// Tools that an operator declares.
+#[derive(Debug)]
+pub(crate) struct ToolFiles {
+    /// Where the files are.
+    pub folder: PathBuf,
+    /// What `${NAME}` in them stands for.
+    pub variables: BTreeMap<String, SecretString>,
 }
 
 /// An OpenAI-compatible endpoint.
@@ -56,6 +67,10 @@ impl ModelSettings {
             turns_per_minute: rate(source, "CHAT_RATE_LIMIT_PER_MINUTE", 60),
             streams_per_minute: rate(source, "CHAT_STREAM_RATE_LIMIT_PER_MINUTE", 30),
             catalog_dir: source.text("AGENT_CATALOG_DIR").map(PathBuf::from),
+            tools: source.text("TOOL_CATALOG_DIR").map(|folder| ToolFiles {
+                folder: PathBuf::from(folder),
+                variables: source.environment(),
+            }),
             stream_chunks: stream_chunks(source),
             tavily_key: source.text("TAVILY_API_KEY").map(SecretString::from),
         }

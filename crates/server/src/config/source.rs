@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
 
+use secrecy::SecretString;
+
 /// Every setting by its environment name. The environment wins over the file.
 pub(crate) struct Source {
     values: BTreeMap<String, Value>,
@@ -68,6 +70,17 @@ impl Source {
             .get(name)
             .map(|value| value.text.trim().to_owned())
             .filter(|text| !text.is_empty())
+    }
+
+    /// Every variable of the environment, as a secret: what files of tools refer to as `${NAME}`.
+    pub(crate) fn environment(&self) -> BTreeMap<String, SecretString> {
+        let variables = self
+            .values
+            .iter()
+            .filter(|(_, value)| value.origin == Origin::Environment);
+        variables
+            .map(|(name, value)| (name.clone(), value.text.clone().into()))
+            .collect()
     }
 
     /// The setting, read as a `T`. What cannot be read is noted, and the default goes on.

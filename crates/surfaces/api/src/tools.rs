@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, get, web::Data};
 use chancery_access::Scope;
+use chancery_tools::{Tool, ToolKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +23,47 @@ struct ToolsAnswer {
     categories: Vec<String>,
     /// The tools of each agent's bundle.
     per_agent: BTreeMap<String, Vec<String>>,
+    /// What is to be known of each.
+    tools: Vec<ToolItem>,
+}
+
+/// One tool.
+#[derive(Serialize, ToSchema)]
+struct ToolItem {
+    name: String,
+    category: String,
+    /// `function`, or `mcp` with its server's name.
+    r#type: &'static str,
+    server_label: Option<String>,
+    /// `free`, `metered` or `expensive`.
+    cost: &'static str,
+    /// `always` when the person is asked before each call, whatever agent calls it.
+    approval: &'static str,
+    /// What the caller's token must allow.
+    required_scope: Option<String>,
+    /// Whether it can be called now: one of a server that was never reached cannot.
+    available: bool,
+}
+
+impl From<&dyn Tool> for ToolItem {
+    fn from(tool: &dyn Tool) -> Self {
+        let spec = tool.spec();
+        let (r#type, server_label) = match &spec.kind {
+            ToolKind::Function => ("function", None),
+            ToolKind::Mcp { server_label } => ("mcp", Some(server_label.to_string())),
+            ToolKind::Agent { .. } => ("agent", None),
+        };
+        Self {
+            name: spec.name.clone(),
+            category: spec.category.clone(),
+            r#type,
+            server_label,
+            cost: spec.cost.as_str(),
+            approval: spec.approval.as_str(),
+            required_scope: spec.scope.as_ref().map(ToString::to_string),
+            available: tool.is_ready(),
+        }
+    }
 }
 
 /// Lists the tools.
@@ -51,5 +93,6 @@ pub(crate) async fn list_tools(api: Data<Api>, Caller(caller): Caller) -> Result
         tool_names,
         categories,
         per_agent,
+        tools: api.tools.iter().map(|tool| (&**tool).into()).collect(),
     }))
 }

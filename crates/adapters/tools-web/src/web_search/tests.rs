@@ -1,51 +1,11 @@
 //! Against a small server that speaks HTTP.
 
-use chancery_access::{Principal, Proof, Scopes, Subject};
 use chancery_tools::{Tool, ToolError};
-use serde_json::{Map, Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use serde_json::json;
 use url::Url;
 
 use super::WebSearch;
-
-fn caller() -> Principal {
-    Principal {
-        tenant: "018f3f66-5f0b-7cc0-8000-000000000001".parse().unwrap(),
-        subject: Subject::Person("018f3f66-5f0b-7cc0-8000-000000000002".parse().unwrap()),
-        role: None,
-        scopes: Scopes::default(),
-        session: None,
-        token: "018f3f66-5f0b-7cc0-8000-000000000003".parse().unwrap(),
-        actors: Vec::new(),
-        proof: Proof::Full,
-    }
-}
-
-fn arguments(value: Value) -> Map<String, Value> {
-    value.as_object().unwrap().clone()
-}
-
-/// Answers one request with `answer` and gives what it was asked.
-async fn serve_once(answer: &'static str) -> (Url, tokio::task::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the other side of a test's connection")]
-    let asked = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut asked = Vec::new();
-        while !asked.ends_with(b"}") {
-            let mut piece = [0; 4096];
-            let length = stream.read(&mut piece).await.unwrap();
-            asked.extend_from_slice(&piece[..length]);
-        }
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        String::from_utf8(asked).unwrap()
-    });
-    (url, asked)
-}
+use crate::testing::{arguments, caller, serve_once};
 
 fn tool(url: &Url) -> WebSearch {
     // An error means that a provider is installed already.

@@ -43,16 +43,14 @@ impl Probe {
     }
 
     fn new(name: &str, scope: Option<Scope>, does: Does) -> Arc<Self> {
+        let parameters = json!({
+            "type": "object",
+            "properties": {"query": {"type": "string"}},
+            "additionalProperties": false,
+        });
         let spec = ToolSpec {
-            name: name.to_owned(),
-            description: format!("Does {name}."),
-            category: "test".to_owned(),
-            parameters: json!({
-                "type": "object",
-                "properties": {"query": {"type": "string"}},
-                "additionalProperties": false,
-            }),
             scope,
+            ..ToolSpec::built_in(name, &format!("Does {name}."), "test", parameters)
         };
         Arc::new(Self {
             spec,

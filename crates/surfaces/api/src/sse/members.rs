@@ -1,17 +1,11 @@
 //! What each kind of event holds beside the envelope.
 
 use chancery_agents::{
-    ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, ToolCallStatus, Usage,
-    What,
+    ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, Usage, What,
 };
-use chancery_ids::ApprovalId;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::sanitise::{self, Notice};
-
-/// The one type of tool that hosted agents call so far.
-const FUNCTION: &str = "function";
+use super::{sanitise::Notice, tools::ToolMembers};
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -43,55 +37,13 @@ pub(super) enum Members<'e> {
         place: &'e ItemPlace,
         refusal_text: &'e str,
     },
-    ToolArguments {
-        #[serde(flatten)]
-        place: &'e ItemPlace,
-        tool_call_id: &'e str,
-        tool_type: &'static str,
-        tool_name: &'e str,
-        arguments_text: String,
-        arguments_json: Option<Value>,
-    },
-    ToolStatus {
-        #[serde(flatten)]
-        place: &'e ItemPlace,
-        tool: ToolState<'e>,
-    },
-    ToolOutput {
-        #[serde(flatten)]
-        place: &'e ItemPlace,
-        tool_call_id: &'e str,
-        tool_type: &'static str,
-        output: String,
-    },
-    Approval {
-        #[serde(flatten)]
-        place: &'e ItemPlace,
-        tool_call_id: &'e str,
-        tool_name: &'e str,
-        server_label: (),
-        approval_request_id: ApprovalId,
-        approved: Option<bool>,
-        reason: Option<&'e str>,
-    },
+    Tool(ToolMembers<'e>),
     Error {
         error: ErrorMembers<'e>,
     },
     Final {
         r#final: FinalMembers<'e>,
     },
-}
-
-#[derive(Serialize)]
-pub(super) struct ToolState<'e> {
-    tool_type: &'static str,
-    tool_call_id: &'e str,
-    status: ToolCallStatus,
-    name: &'e str,
-    /// Arguments and output have events of their own.
-    arguments_text: (),
-    arguments_json: (),
-    output: (),
 }
 
 #[derive(Serialize)]
@@ -171,49 +123,43 @@ impl<'e> Members<'e> {
                 item,
                 call_id,
                 name,
+                tool,
                 arguments,
-            } => (
-                "tool.arguments.done",
-                Self::arguments(item, call_id, name, arguments, notices),
-            ),
+            } => {
+                let members = ToolMembers::arguments(item, call_id, name, tool, arguments, notices);
+                ("tool.arguments.done", Self::Tool(members))
+            }
             What::ToolStatus {
                 item,
                 call_id,
                 name,
+                tool,
                 status,
-            } => ("tool.status", Self::status(item, call_id, name, *status)),
+            } => {
+                let members = ToolMembers::status(item, call_id, name, tool, *status);
+                ("tool.status", Self::Tool(members))
+            }
             What::ToolOutput {
                 item,
                 call_id,
+                tool,
                 output,
             } => {
-                let output = sanitise::output(output, notices);
-                let members = Self::ToolOutput {
-                    place: item,
-                    tool_call_id: call_id,
-                    tool_type: FUNCTION,
-                    output,
-                };
-                ("tool.output", members)
+                let members = ToolMembers::output(item, call_id, tool, output, notices);
+                ("tool.output", Self::Tool(members))
             }
             What::ToolApproval {
                 item,
                 call_id,
                 name,
+                tool,
                 approval,
                 approved,
                 reason,
             } => {
-                let members = Self::Approval {
-                    place: item,
-                    tool_call_id: call_id,
-                    tool_name: name,
-                    server_label: (),
-                    approval_request_id: *approval,
-                    approved: *approved,
-                    reason: reason.as_deref(),
-                };
-                ("tool.approval", members)
+                let asked = (*approval, *approved, reason.as_deref());
+                let members = ToolMembers::approval(item, call_id, name, tool, asked);
+                ("tool.approval", Self::Tool(members))
             }
             What::Error {
                 code,
@@ -278,36 +224,5 @@ impl<'e> Members<'e> {
             content_index: 0,
             delta,
         }
-    }
-
-    fn arguments(
-        place: &'e ItemPlace,
-        tool_call_id: &'e str,
-        tool_name: &'e str,
-        written: &str,
-        notices: &mut Vec<Notice>,
-    ) -> Self {
-        let (arguments_text, arguments_json) = sanitise::arguments(written, notices);
-        Self::ToolArguments {
-            place,
-            tool_call_id,
-            tool_type: FUNCTION,
-            tool_name,
-            arguments_text,
-            arguments_json,
-        }
-    }
-
-    fn status(place: &'e ItemPlace, tool_call_id: &'e str, name: &'e str, status: ToolCallStatus) -> Self {
-        let tool = ToolState {
-            tool_type: FUNCTION,
-            tool_call_id,
-            status,
-            name,
-            arguments_text: (),
-            arguments_json: (),
-            output: (),
-        };
-        Self::ToolStatus { place, tool }
     }
 }

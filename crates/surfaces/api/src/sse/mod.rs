@@ -8,6 +8,7 @@ mod members;
 mod public;
 mod resume;
 mod sanitise;
+mod tools;
 
 pub(crate) use body::respond;
 pub(crate) use format::Format;

@@ -6,6 +6,7 @@ use chancery_agents::{
 };
 use chancery_ambient::Timestamp;
 use chancery_ids::{ConversationId, ConversationKey, RunId, TenantId, UserId};
+use chancery_tools::ToolKind;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ pub(in crate::sse) fn run(key: &str) -> Run {
         conversation: ConversationId::from_uuid(uuid),
         conversation_key: ConversationKey::parse(key).unwrap(),
         entry_agent: "triage".to_owned(),
-        active_agent: "data_analyst".to_owned(),
+        active_agent: "data_analyst".into(),
         status: RunStatus::Running,
         approval: None,
         epoch: 1,
@@ -198,6 +199,7 @@ fn each_kind_is_written_to_the_letter() {
                 item: place(0),
                 call_id,
                 name,
+                tool: ToolKind::Function,
                 arguments: r#"{"zone":"UTC"}"#.to_owned(),
             },
             "tool.arguments.done",
@@ -208,6 +210,7 @@ fn each_kind_is_written_to_the_letter() {
                 item: place(0),
                 call_id: call().0,
                 name: call().1,
+                tool: ToolKind::Function,
                 status: ToolCallStatus::Failed,
             },
             "tool.status",
@@ -217,6 +220,7 @@ fn each_kind_is_written_to_the_letter() {
             What::ToolOutput {
                 item: place(0),
                 call_id: call().0,
+                tool: ToolKind::Function,
                 output: r#"{"token":"x"}"#.to_owned(),
             },
             "tool.output",
@@ -236,6 +240,41 @@ fn each_kind_is_written_to_the_letter() {
             finished("Hé"),
             "final",
             r#"null,"final":{"status":"completed","response_text":"Hé","structured_output":null,"reasoning_summary_text":null,"refusal_text":null,"attachments":[],"usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5,"cached_input_tokens":1,"reasoning_output_tokens":0,"requests":1}}"#,
+        ),
+    ];
+    for (what, kind, expected) in cases {
+        assert_eq!(members(what), (kind.to_owned(), expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_tool_is_told_by_what_it_is() {
+    let cases = [
+        (
+            What::ToolStatus {
+                item: place(0),
+                call_id: "call_1".to_owned(),
+                name: "files_read".to_owned(),
+                tool: ToolKind::Mcp {
+                    server_label: "files".into(),
+                },
+                status: ToolCallStatus::InProgress,
+            },
+            "tool.status",
+            r#"null,"output_index":0,"item_id":"item_0","tool":{"tool_type":"mcp","tool_call_id":"call_1","status":"in_progress","server_label":"files","tool_name":"files_read","arguments_text":null,"arguments_json":null,"output":null}"#,
+        ),
+        (
+            What::ToolStatus {
+                item: place(0),
+                call_id: "call_1".to_owned(),
+                name: "ask_data_analyst".to_owned(),
+                tool: ToolKind::Agent {
+                    agent: "data_analyst".into(),
+                },
+                status: ToolCallStatus::Completed,
+            },
+            "tool.status",
+            r#"null,"output_index":0,"item_id":"item_0","tool":{"tool_type":"agent","tool_call_id":"call_1","status":"completed","name":"ask_data_analyst","agent":"data_analyst"}"#,
         ),
     ];
     for (what, kind, expected) in cases {
