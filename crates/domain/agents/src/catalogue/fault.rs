@@ -18,11 +18,13 @@ impl fmt::Display for AgentsRefused {
     }
 }
 
-/// One fault, with what mends it.
+/// One fault, with what mends it: `triage.toml:12: bundle.tools: there is no tool called x; use one of …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentFault {
     /// The file.
     pub file: String,
+    /// The line, from 1; `None` where no line is at fault: there is no such file.
+    pub line: Option<usize>,
     /// The key in it, dotted; empty for the file as a whole.
     pub key: String,
     /// What is wrong.
@@ -33,9 +35,16 @@ pub struct AgentFault {
 
 impl AgentFault {
     /// A fault, on one line whatever the parts hold.
-    pub(super) fn new(file: &str, key: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn new(
+        file: &str,
+        line: Option<usize>,
+        key: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self {
             file: on_one_line(file),
+            line,
             key: on_one_line(key),
             problem: on_one_line(&problem.into()),
             remedy: on_one_line(&remedy.into()),
@@ -45,17 +54,14 @@ impl AgentFault {
 
 impl fmt::Display for AgentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            key,
-            problem,
-            remedy,
-        } = self;
-        if key.is_empty() {
-            write!(f, "{file}: {problem}; {remedy}")
-        } else {
-            write!(f, "{file}: {key}: {problem}; {remedy}")
+        write!(f, "{}:", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
         }
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        write!(f, " {}; {}", self.problem, self.remedy)
     }
 }
 

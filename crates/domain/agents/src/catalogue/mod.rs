@@ -2,8 +2,11 @@
 
 mod fault;
 mod file;
+mod section;
 
 use chancery_tools::ToolCatalogue;
+
+use file::Read;
 
 pub use fault::{AgentFault, AgentsRefused};
 
@@ -26,22 +29,22 @@ impl AgentCatalogue {
     /// Every fault of every file, one line each.
     pub fn load(files: &[(&str, &str)], tools: &ToolCatalogue) -> Result<Self, AgentsRefused> {
         let mut faults = Vec::new();
-        let mut read: Vec<(&str, HostedAgent)> = Vec::new();
+        let mut all: Vec<(&str, Read)> = Vec::new();
         for (name, text) in files {
             match file::read(name, text) {
-                Ok(agent) => read.push((name, agent)),
+                Ok(read) => all.push((name, read)),
                 Err(found) => faults.extend(found),
             }
         }
-        read.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
-        check_names(&read, &mut faults);
-        for (file, agent) in &read {
-            check_tools(file, agent, tools, &mut faults);
+        all.sort_by(|(_, one), (_, other)| one.agent.name.cmp(&other.agent.name));
+        check_names(&all, &mut faults);
+        for (file, read) in &all {
+            check_tools(file, read, tools, &mut faults);
             // What a file that could not be read is called is not known, so its absence proves nothing.
-            check_handoffs(file, agent, &read, read.len() == files.len(), &mut faults);
+            check_handoffs(file, read, &all, all.len() == files.len(), &mut faults);
         }
         if faults.is_empty() {
-            let agents = read.into_iter().map(|(_, agent)| agent).collect();
+            let agents = all.into_iter().map(|(_, read)| read.agent).collect();
             Ok(Self { agents })
         } else {
             Err(AgentsRefused(faults))
@@ -60,26 +63,28 @@ impl AgentCatalogue {
     }
 }
 
-fn check_names(read: &[(&str, HostedAgent)], faults: &mut Vec<AgentFault>) {
-    for pair in read.windows(2) {
+fn check_names(all: &[(&str, Read)], faults: &mut Vec<AgentFault>) {
+    for pair in all.windows(2) {
         if let [(first, one), (second, other)] = pair
-            && one.name == other.name
+            && one.agent.name == other.agent.name
         {
             faults.push(AgentFault::new(
                 second,
+                other.notes.line("name", 0),
                 "name",
-                format!("{} is taken by {first}", one.name),
+                format!("{} is taken by {first}", one.agent.name),
                 "give each agent a name of its own",
             ));
         }
     }
     if faults.is_empty()
-        && !read
+        && !all
             .iter()
-            .any(|(_, agent)| agent.name == AgentCatalogue::DEFAULT)
+            .any(|(_, read)| read.agent.name == AgentCatalogue::DEFAULT)
     {
         faults.push(AgentFault::new(
             "triage.toml",
+            None,
             "name",
             "there is no agent called triage",
             "add one: it answers when a turn names no agent",
@@ -87,16 +92,12 @@ fn check_names(read: &[(&str, HostedAgent)], faults: &mut Vec<AgentFault>) {
     }
 }
 
-fn check_tools(file: &str, agent: &HostedAgent, tools: &ToolCatalogue, faults: &mut Vec<AgentFault>) {
-    for (place, name) in agent.bundle.tools.iter().enumerate() {
+fn check_tools(file: &str, read: &Read, tools: &ToolCatalogue, faults: &mut Vec<AgentFault>) {
+    const KEY: &str = "bundle.tools";
+    let named = &read.agent.bundle.tools;
+    for (place, name) in named.iter().enumerate() {
         let known = || tools.iter().map(|tool| tool.spec().name.clone()).collect();
-        let fault = if agent
-            .bundle
-            .tools
-            .iter()
-            .take(place)
-            .any(|earlier| earlier == name)
-        {
+        let fault = if named.iter().take(place).any(|earlier| earlier == name) {
             Some((format!("{name} is named twice"), "name each tool once".to_owned()))
         } else if name.starts_with(HandOff::TOOL_PREFIX) {
             Some((
@@ -111,33 +112,32 @@ fn check_tools(file: &str, agent: &HostedAgent, tools: &ToolCatalogue, faults: &
         } else {
             None
         };
-        faults.extend(fault.map(|(problem, remedy)| AgentFault::new(file, "bundle.tools", problem, remedy)));
+        let line = read.notes.line(KEY, place);
+        faults.extend(fault.map(|(problem, remedy)| AgentFault::new(file, line, KEY, problem, remedy)));
     }
 }
 
 fn check_handoffs(
     file: &str,
-    agent: &HostedAgent,
-    read: &[(&str, HostedAgent)],
+    read: &Read,
+    all: &[(&str, Read)],
     all_were_read: bool,
     faults: &mut Vec<AgentFault>,
 ) {
+    const KEY: &str = "handoffs.agent";
+    let agent = &read.agent;
     for (place, handoff) in agent.handoffs.iter().enumerate() {
         let to = &handoff.agent;
+        let mut earlier = agent.handoffs.iter().take(place);
         let fault = if *to == agent.name {
             Some((
                 "an agent cannot hand off to itself".to_owned(),
                 "name another agent or remove the hand-off".to_owned(),
             ))
-        } else if agent
-            .handoffs
-            .iter()
-            .take(place)
-            .any(|earlier| earlier.agent == *to)
-        {
+        } else if earlier.any(|earlier| earlier.agent == *to) {
             Some((format!("{to} is named twice"), "name each agent once".to_owned()))
-        } else if all_were_read && !read.iter().any(|(_, other)| other.name == *to) {
-            let others = read.iter().map(|(_, other)| other.name.clone());
+        } else if all_were_read && !all.iter().any(|(_, other)| other.agent.name == *to) {
+            let others = all.iter().map(|(_, other)| other.agent.name.clone());
             let others = others.filter(|name| *name != agent.name).collect();
             Some((
                 format!("there is no agent called {to}"),
@@ -146,8 +146,8 @@ fn check_handoffs(
         } else {
             None
         };
-        faults
-            .extend(fault.map(|(problem, remedy)| AgentFault::new(file, "handoffs.agent", problem, remedy)));
+        let line = read.notes.line(KEY, place);
+        faults.extend(fault.map(|(problem, remedy)| AgentFault::new(file, line, KEY, problem, remedy)));
     }
 }
 

@@ -71,85 +71,138 @@ fn a_scope_of_the_bundle_is_read() {
     assert_eq!(scope.unwrap().as_str(), "tools:read");
 }
 
+/// The whole line, exactly, of each thing that can be wrong.
 #[test]
-fn each_fault_names_file_key_and_remedy() {
-    let handoff = |agent: &str, context: &str| {
-        format!("{TRIAGE}[[handoffs]]\nagent = \"{agent}\"\ncontext = \"{context}\"\n")
-    };
-    for (text, line) in [
-        ("name = ".to_owned(), "t.toml: line 1 is not TOML"),
+fn each_fault_of_a_file_names_file_line_key_and_remedy() {
+    let cases = [
         (
-            TRIAGE.replace("model = \"m\"", ""),
-            "t.toml: model: is missing; add `model = \"…\"`",
+            TRIAGE.replace("\"m\"", "\"m"),
+            "t.toml:5: is not TOML: invalid basic string, expected `\"`; mend the syntax",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "model = \"n\"\n[bundle]"),
+            "t.toml:7: is not TOML: duplicate key; mend the syntax",
+        ),
+        (
+            TRIAGE.replace("model = \"m\"\n", ""),
+            "t.toml:1: model: is missing; add `model = \"…\"`",
         ),
         (
             TRIAGE.replace("\"m\"", "7"),
-            "t.toml: model: is integer; write a string",
+            "t.toml:5: model: is an integer; write a string",
         ),
         (
             TRIAGE.replace("\"Help.\"", "\" \""),
-            "t.toml: instructions: is empty; write something",
+            "t.toml:6: instructions: is empty; write something",
+        ),
+        (
+            TRIAGE.replace("Help.", &"x".repeat(32 * 1024 + 1)),
+            "t.toml:6: instructions: has 32769 bytes; use at most 32768",
+        ),
+        (
+            TRIAGE.replace("\"Triage\"", "\"a\\u0000\""),
+            "t.toml:3: display_name: holds a NUL character; remove it",
         ),
         (
             TRIAGE.replace("model", "modle = 1\nmodel"),
-            "t.toml: modle: is not known; remove it; known are name,",
-        ),
-        (
-            TRIAGE.replace("tools =", "tool = 1\ntools ="),
-            "t.toml: bundle.tool: is not known; remove it; known are tools, approval, scope",
-        ),
-        (
-            TRIAGE.replace("\"clock\"", "\"hammer\""),
-            "t.toml: bundle.tools: there is no tool called hammer; use one of clock, search",
-        ),
-        (
-            TRIAGE.replace("\"clock\"", "\"clock\", \"clock\""),
-            "t.toml: bundle.tools: clock is named twice; name each tool once",
-        ),
-        (
-            TRIAGE.replace("\"clock\"", "1"),
-            "t.toml: bundle.tools: is no array of strings; write `tools = [\"…\"]`",
-        ),
-        (
-            TRIAGE.replace("\"clock\"", "\"transfer_to_x\""),
-            "t.toml: bundle.tools: transfer_to_x is the name of a hand-off; declare it as [[handoffs]]",
-        ),
-        (
-            TRIAGE.replace("[bundle]\ntools = [\"clock\"]", ""),
-            "t.toml: bundle: is missing; add `[bundle]`",
-        ),
-        (
-            TRIAGE.replace("[bundle]", "[bundle]\nscope = \"ALL\""),
-            "t.toml: bundle.scope: a scope is written",
+            "t.toml:5: modle: is not known; remove it; known are name, display_name, description, model, \
+             instructions, bundle, handoffs",
         ),
         (
             TRIAGE.replace("\"triage\"", "\"Tri age\""),
-            "t.toml: name: \"Tri age\" is not a name; use a-z, 0-9 and _",
+            "t.toml:2: name: \"Tri age\" is not a name; use a-z, 0-9 and _",
         ),
         (
             TRIAGE.replace("\"triage\"", "\"other\""),
-            "triage.toml: name: there is no agent called triage; add one",
+            "triage.toml: name: there is no agent called triage; add one: it answers when a turn names no agent",
+        ),
+    ];
+    for (text, line) in cases {
+        assert_eq!(faults(&[("t.toml", &text)]), [line], "{text}");
+    }
+}
+
+#[test]
+fn each_fault_of_bundle_and_hand_offs_names_file_line_key_and_remedy() {
+    let handoff = |agent: &str, context: &str| {
+        format!("{TRIAGE}[[handoffs]]\nagent = \"{agent}\"\ncontext = \"{context}\"\n")
+    };
+    let cases = [
+        (
+            TRIAGE.replace("[bundle]\ntools = [\"clock\"]\n", ""),
+            "t.toml:1: bundle: is missing; add `[bundle]`",
         ),
         (
-            handoff("triage", "full"),
-            "t.toml: handoffs.agent: an agent cannot hand off to itself",
+            TRIAGE.replace("[bundle]\ntools = [\"clock\"]", "bundle = true"),
+            "t.toml:7: bundle: is a boolean; write `[bundle]`",
         ),
         (
-            handoff("nobody", "full"),
-            "t.toml: handoffs.agent: there is no agent called nobody; use one of none",
+            TRIAGE.replace("tools =", "tool = 1\ntools ="),
+            "t.toml:8: bundle.tool: is not known; remove it; known are tools, approval, scope",
         ),
         (
-            TRIAGE.replace("[bundle]", "[bundle]\napproval = [\"hammer\"]"),
-            "t.toml: bundle.approval: hammer is not among the tools of the bundle; name tools of `bundle.tools`",
+            TRIAGE.replace("tools = [\"clock\"]", ""),
+            "t.toml:7: bundle.tools: is missing; add `tools = []`, even when it is empty",
+        ),
+        (
+            TRIAGE.replace("[\"clock\"]", "\"clock\""),
+            "t.toml:8: bundle.tools: is a string; write `tools = [\"…\"]`",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"clock\",\n1"),
+            "t.toml:9: bundle.tools: holds an integer; write `tools = [\"…\"]`",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", &["\"clock\""; 65].join(", ")),
+            "t.toml:8: bundle.tools: has 65 items; use at most 64",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"clock\",\n\"search\",\n\"hammer\""),
+            "t.toml:10: bundle.tools: there is no tool called hammer; use one of clock, search",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"clock\",\n\"clock\""),
+            "t.toml:9: bundle.tools: clock is named twice; name each tool once",
+        ),
+        (
+            TRIAGE.replace("\"clock\"", "\"transfer_to_x\""),
+            "t.toml:8: bundle.tools: transfer_to_x is the name of a hand-off; declare it as [[handoffs]]",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "[bundle]\napproval = [\"clock\",\n\"hammer\"]"),
+            "t.toml:9: bundle.approval: hammer is not among the tools of the bundle; name tools of `bundle.tools`",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "[bundle]\nscope = \"ALL\""),
+            "t.toml:8: bundle.scope: a scope is written namespace:verb, in lower case; correct it or remove it",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "handoffs = 1\n[bundle]"),
+            "t.toml:7: handoffs: is an integer; write `[[handoffs]]`",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "handoffs = [1]\n[bundle]"),
+            "t.toml:7: handoffs: holds an integer; write `[[handoffs]]`",
+        ),
+        (
+            format!("{TRIAGE}[[handoffs]]\nagent = \"x\""),
+            "t.toml:9: handoffs.context: is missing; add `context = \"…\"`",
         ),
         (
             handoff("nobody", "half"),
-            "t.toml: handoffs.context: \"half\" is no context; use one of full, fresh, last_turn",
+            "t.toml:11: handoffs.context: \"half\" is no context; use one of full, fresh, last_turn",
         ),
-    ] {
-        let found = faults(&[("t.toml", &text)]);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with(line), "{found:?} is not {line}");
+        (
+            handoff("triage", "full"),
+            "t.toml:10: handoffs.agent: an agent cannot hand off to itself; name another agent or remove the hand-off",
+        ),
+        (
+            handoff("nobody", "full"),
+            "t.toml:10: handoffs.agent: there is no agent called nobody; use one of none: there is nothing to name",
+        ),
+    ];
+    for (text, line) in cases {
+        assert_eq!(faults(&[("t.toml", &text)]), [line], "{text}");
     }
 }
 
@@ -165,7 +218,7 @@ fn two_agents_of_one_name_are_refused() {
     let found = faults(&[("a.toml", TRIAGE), ("b.toml", TRIAGE)]);
     assert_eq!(
         found,
-        ["b.toml: name: triage is taken by a.toml; give each agent a name of its own"]
+        ["b.toml:2: name: triage is taken by a.toml; give each agent a name of its own"]
     );
 }
 
