@@ -30,6 +30,7 @@ pub(in crate::sse) fn run(key: &str) -> Run {
         lease_until: Timestamp::EPOCH,
         ids_until: 0,
         cancel_requested: false,
+        used: Vec::new(),
         started_at: Timestamp::EPOCH,
         ended_at: None,
     }
