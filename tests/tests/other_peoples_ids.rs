@@ -3,7 +3,7 @@
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::json;
-use system_tests::{OWNER_PASSWORD, Operation, Person, Settings, TestDatabase};
+use system_tests::{OWNER_PASSWORD, Operation, Person, Settings, TestDatabase, eventually};
 
 /// An answer without what differs between any two answers: times, its own id, and the id asked for.
 #[derive(Debug, PartialEq)]
@@ -142,10 +142,11 @@ async fn readable(person: &Person, operations: &[Operation]) -> Vec<(String, Ans
     let mut answers = Vec::new();
     for operation in operations {
         if operation.method == Method::GET && operation.wants_bearer && operation.parameters.is_empty() {
-            let query = if operation.path.ends_with("/search") {
-                "?q=xylophone"
-            } else {
-                ""
+            let query = match operation.path.as_str() {
+                path if path.ends_with("/search") => "?q=xylophone",
+                // What the tenant uses grows with what its other people do.
+                "/api/v1/usage" => "?scope=me",
+                _ => "",
             };
             let request = person.request(Method::GET, &format!("{}{query}", operation.path));
             answers.push((operation.name(), Answer::of(request, "no id").await));
@@ -187,6 +188,11 @@ async fn a_colleagues_and_another_tenants_ids_answer_like_unknown_ones() {
         others.push((person, forbidden, before));
     }
     let ids = owners_things(&owner).await;
+    eventually("what the owner used is counted", async || {
+        let used = owner.get("/api/v1/usage?scope=me").await;
+        used["items"][0]["requests"] == 3
+    })
+    .await;
     let owners = readable(&owner, &operations).await;
 
     for (person, operations, before) in &others {

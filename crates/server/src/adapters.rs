@@ -12,6 +12,7 @@ use chancery_agents::{
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySetName, PublishedKeys};
+use chancery_billing::{UsageLedger, UsageService};
 use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
 use chancery_conversations::ConversationService;
 use chancery_events::{Event, OutboxStore, Relay};
@@ -25,7 +26,7 @@ use chancery_oauth::Published;
 use chancery_registry::{AppService, AppServiceParts, AppServiceSettings};
 use chancery_store_sql::{
     Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlApps, SqlAudit, SqlConversations,
-    SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
+    SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens, SqlUsage,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_vault::Transit;
@@ -117,6 +118,14 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         Arc::new(SqlAudit::new(database.clone())),
         ambient.clock.clone(),
     ));
+    let stored_usage = Arc::new(SqlUsage::new(database.clone()));
+    let ledger = Arc::new(UsageLedger::new(stored_usage.clone(), metrics.clone()));
+    let usage = UsageService::new(
+        stored_usage.clone(),
+        stored_usage,
+        ambient.clock.clone(),
+        config.billing.kept_days,
+    );
     let apps = Arc::new(apps(config, &database, redis.as_ref(), &tokens, &ambient));
     let readiness = Readiness {
         database: database.clone(),
@@ -140,7 +149,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         runs,
         agents,
         tools,
-        relay: Arc::new(Relay::new(outbox, vec![trail], ambient.clock.clone())),
+        usage: Arc::new(usage),
+        relay: Arc::new(Relay::new(outbox, vec![trail, ledger], ambient.clock.clone())),
         metrics,
         time_keeper,
         readiness: Arc::new(readiness),

@@ -6,6 +6,7 @@ use chancery_accounts::{AccountService, PeopleService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, TokioTasks};
 use chancery_auth_keys::{KeyService, PublishedKeys};
+use chancery_billing::UsageService;
 use chancery_conversations::ConversationService;
 use chancery_events::Relay;
 use chancery_registry::AppService;
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub agents: Arc<AgentCatalogue>,
     /// Their tools.
     pub tools: Arc<ToolCatalogue>,
+    /// What was used.
+    pub usage: Arc<UsageService>,
     /// Carries events to their consumers.
     pub relay: Arc<Relay>,
     /// What a scrape shows.

@@ -55,6 +55,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
         tasks: Arc::new(app.tasks.clone()),
         tokens: app.tokens.clone(),
         tools: app.tools.clone(),
+        usage: app.usage.clone(),
     };
     let oauth = OAuth {
         accounts: app.accounts.clone(),

@@ -12,8 +12,10 @@ use prometheus_client::{
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 mod auth;
+mod usage;
 
 use auth::AuthMetrics;
+use usage::UsageMetrics;
 
 type Histograms = Family<RequestLabels, Histogram, fn() -> Histogram>;
 
@@ -35,6 +37,7 @@ pub(crate) struct Metrics {
     revocations_age: Gauge<f64, AtomicU64>,
     clock_offset: Gauge<f64, AtomicU64>,
     auth: AuthMetrics,
+    usage: UsageMetrics,
 }
 
 /// What is looked up when a scrape comes.
@@ -92,6 +95,7 @@ impl Default for Metrics {
         );
         registry.register("process_uptime_seconds", "Time since the start", up.clone());
         let auth = AuthMetrics::in_registry(&mut registry);
+        let usage = UsageMetrics::in_registry(&mut registry);
         Self {
             registry,
             requests,
@@ -102,6 +106,7 @@ impl Default for Metrics {
             revocations_age,
             clock_offset,
             auth,
+            usage,
         }
     }
 }
@@ -210,6 +215,34 @@ mod tests {
             r#"auth_lockouts_total{reason="address"} 1"#,
             r#"service_account_issuance_total{account="billing-worker",result="success",reason="ok",reused="true"} 1"#,
             "active_key_age_seconds 3600",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_used_shows_for_all_tenants_together() {
+        use chancery_billing::{Amounts, UsageWatch};
+
+        let metrics = Metrics::default();
+        let used = Amounts {
+            input_tokens: 12,
+            output_tokens: 3,
+            cached_input_tokens: 4,
+            reasoning_output_tokens: 0,
+            requests: 2,
+            tool_calls: 1,
+        };
+        metrics.counted(&used);
+        metrics.counted(&used);
+        let text = metrics.render(READINGS).unwrap();
+        for line in [
+            r#"chancery_usage_tokens_total{direction="input"} 24"#,
+            r#"chancery_usage_tokens_total{direction="output"} 6"#,
+            r#"chancery_usage_tokens_total{direction="cached_input"} 8"#,
+            r#"chancery_usage_tokens_total{direction="reasoning_output"} 0"#,
+            "chancery_usage_requests_total 4",
+            "chancery_usage_tool_calls_total 2",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

@@ -66,6 +66,11 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let nonces = nonces.clone();
         async move { nonces.prune_nonces().await.map(drop) }
     });
+    let usage = app.usage.clone();
+    spawn(app, stop, "old usage records", PRUNE_EVERY, move || {
+        let usage = usage.clone();
+        async move { usage.prune().await.map(drop) }
+    });
     let mail = app.people.clone();
     spawn(app, stop, "mail", MAIL_EVERY, move || {
         let mail = mail.clone();

@@ -23,6 +23,7 @@ mod runs;
 mod schema;
 mod service_tokens;
 mod sqlite;
+mod usage;
 
 pub use accounts::SqlAccounts;
 pub use address::{DatabaseUrl, DatabaseUrlError, PostgresAddress};
@@ -41,3 +42,4 @@ pub use refresh_families::SqlRefreshFamilies;
 pub use revocations::SqlRevocations;
 pub use runs::SqlRuns;
 pub use service_tokens::SqlServiceTokens;
+pub use usage::SqlUsage;

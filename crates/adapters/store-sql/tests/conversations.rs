@@ -2,7 +2,7 @@
 
 use chancery_conversations::{ConversationStore, ListFilter, Order};
 use chancery_ids::{ConversationKey, Cursor, Limit, TypedId, UserId};
-use chancery_store_sql::SqlConversations;
+use chancery_store_sql::{Database, SqlConversations};
 use diesel::{
     QueryableByName, sql_query,
     sql_types::{BigInt, Text},
@@ -61,13 +61,13 @@ async fn a_page_costs_a_few_buffers_at_any_depth() {
     }
     drop(store);
     for after in [None, deep.as_ref()] {
-        let reads = reads(&fresh, "conversations", async |store| {
+        let reads = reads(&fresh, "conversations", SqlConversations::new, async |store| {
             assert_eq!(list(store, after).await.items.len(), 50);
         });
         reads.await.are_few();
     }
     for conversation in [11, 21] {
-        let reads = reads(&fresh, "messages", async |store| {
+        let reads = reads(&fresh, "messages", SqlConversations::new, async |store| {
             let newest = store.list_messages(id(7), id(conversation), Order::Desc, None, page);
             assert_eq!(newest.await.unwrap().items.len(), 50);
         });
@@ -89,8 +89,15 @@ async fn no_look_up_reads_a_whole_table() {
             .await;
         assert_eq!(found.unwrap().items.len(), 100);
     };
-    reads(&fresh, "conversations", find).await.are_few();
-    assert_eq!(reads(&fresh, "messages", search).await.whole_table, 0);
+    reads(&fresh, "conversations", SqlConversations::new, find)
+        .await
+        .are_few();
+    assert_eq!(
+        reads(&fresh, "messages", SqlConversations::new, search)
+            .await
+            .whole_table,
+        0
+    );
 }
 
 async fn filled() -> Fresh {
@@ -101,21 +108,26 @@ async fn filled() -> Fresh {
     fresh
 }
 
-fn id<K>(number: u128) -> TypedId<K> {
+pub(crate) fn id<K>(number: u128) -> TypedId<K> {
     TypedId::from_uuid(uuid::Uuid::from_u128(number))
 }
 
 #[derive(QueryableByName, Debug)]
-struct Reads {
+pub(crate) struct Reads {
     /// How often the table was read from end to end.
     #[diesel(sql_type = BigInt)]
-    whole_table: i64,
+    pub(crate) whole_table: i64,
     /// Pages of the table and its indexes.
     #[diesel(sql_type = BigInt)]
-    buffers: i64,
+    pub(crate) buffers: i64,
 }
 
 impl Reads {
+    /// Pages of one of the [`TIMES`].
+    pub(crate) const fn each(&self) -> i64 {
+        self.buffers / TIMES
+    }
+
     #[track_caller]
     fn are_few(&self) {
         let few = self.buffers <= BUFFERS_OF_A_PAGE * TIMES;
@@ -127,11 +139,16 @@ impl Reads {
 }
 
 /// What Postgres counts when a store of its own does `read` [`TIMES`] times.
-async fn reads(fresh: &Fresh, table: &str, read: impl AsyncFn(&SqlConversations)) -> Reads {
+pub(crate) async fn reads<S>(
+    fresh: &Fresh,
+    table: &str,
+    store: impl FnOnce(Database) -> S,
+    read: impl AsyncFn(&S),
+) -> Reads {
     let mut admin = connect(fresh.url()).await;
     everybody_else_has_left(&mut admin).await;
     admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
-    let store = SqlConversations::new(open(fresh.url()));
+    let store = store(open(fresh.url()));
     for _ in 0..TIMES {
         read(&store).await;
     }

@@ -14,4 +14,5 @@ mod runs;
 mod schema_parity;
 mod support;
 mod turns;
+mod usage;
 mod writers;

@@ -100,6 +100,7 @@ impl Stores {
             ids_until,
             active_agent: "triage".to_owned(),
             lease_until: later(15),
+            used: None,
         };
         self.runs.flush(run.tenant, run.id, 1, &flush).await.unwrap()
     }
@@ -190,6 +191,7 @@ async fn beginning_and_ending_never_wait_for_each_other(stores: Stores) {
                         ids_until: 100,
                         active_agent: "triage".to_owned(),
                         lease_until: later(15),
+                        used: None,
                     };
                     assert_eq!(runs.flush(run.tenant, run.id, 1, &flush).await.unwrap(), KEPT);
                     let end = finish(RunStatus::Completed, "y", now());

@@ -1,6 +1,7 @@
 //! A call that waits until a person has agreed to it.
 
 use chancery_ambient::Timestamp;
+use chancery_events::Used;
 use chancery_ids::{ApprovalId, ConversationKey, RunId};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,8 @@ pub struct Pause {
     pub events: Vec<RunEvent>,
     /// The agent at work.
     pub active_agent: String,
+    /// Everything the run has used so far.
+    pub used: Vec<Used>,
     /// All that is needed to go on, as JSON that this crate alone reads.
     pub checkpoint: String,
 }

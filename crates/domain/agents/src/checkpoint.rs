@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use chancery_events::Used;
 use chancery_ids::ApprovalId;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub(crate) struct Progress {
     pub(crate) next_agent: Option<String>,
     /// How often the model was asked.
     pub(crate) model_turns: u32,
+    /// How many calls of tools the last answer of the model came to so far; hand-offs are none.
+    #[serde(default)]
+    pub(crate) calls_in_turn: u32,
     /// The first of the calls, when it has been shown and waits.
     pub(crate) waiting: Option<ItemPlace>,
     /// What a person said to that one.
@@ -46,6 +50,8 @@ impl Progress {
 pub(crate) struct Checkpoint {
     pub(crate) agent: String,
     pub(crate) usage: Usage,
+    #[serde(default)]
+    pub(crate) used: Vec<Used>,
     pub(crate) handoffs: u32,
     pub(crate) tool_calls: u32,
     pub(crate) progress: Progress,

@@ -13,6 +13,7 @@ mod event;
 mod limits;
 mod live;
 mod log_writer;
+mod meter;
 mod model;
 mod pausing;
 mod ports;

@@ -6,7 +6,9 @@ use chancery_ambient::{Ambient, Fault, cause_of};
 use chancery_events::Event;
 use chancery_ids::{RunId, TenantId};
 
-use crate::{Finish, Flush, Flushed, LEASE, Pause, Run, RunEvent, RunFanOut, RunStore, What};
+use crate::{
+    Finish, Flush, Flushed, LEASE, NewRun, Pause, Run, RunEvent, RunFanOut, RunStore, What, meter::Meter,
+};
 
 /// When events go to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,35 +54,36 @@ pub(crate) struct LogWriter {
     flushed_at: Duration,
     lease_ends: Duration,
     cancel_requested: bool,
+    /// What the run uses: stored with its events.
+    pub(crate) meter: Meter,
 }
 
 impl LogWriter {
-    /// A writer for a run that was just begun with these first events.
+    /// A writer for a run that was just begun.
     pub(crate) fn of_new_run(
         runs: Arc<dyn RunStore>,
         fan_out: Arc<dyn RunFanOut>,
         ambient: Ambient,
         policy: FlushPolicy,
-        (tenant, run): (TenantId, RunId),
-        agent: &str,
-        first: &[RunEvent],
+        new: &NewRun,
     ) -> Self {
         let now = ambient.clock.monotonic();
-        let next_id = first.last().map_or(1, |last| last.id + 1);
+        let next_id = new.events.last().map_or(1, |last| last.id + 1);
         Self {
             runs,
             fan_out,
             policy,
-            tenant,
-            run,
+            tenant: new.tenant,
+            run: new.id,
             epoch: 1,
-            agent: agent.to_owned(),
+            agent: new.entry_agent.clone(),
             next_id,
-            ids_until: Self::first_reservation(first),
+            ids_until: Self::first_reservation(&new.events),
             unflushed: Vec::new(),
             flushed_at: now,
             lease_ends: now + LEASE,
             cancel_requested: false,
+            meter: Meter::new(new.owner),
             ambient,
         }
     }
@@ -93,6 +96,7 @@ impl LogWriter {
         policy: FlushPolicy,
         run: &Run,
         next_id: u64,
+        meter: Meter,
     ) -> Self {
         let now = ambient.clock.monotonic();
         Self {
@@ -109,6 +113,7 @@ impl LogWriter {
             flushed_at: now,
             lease_ends: now + LEASE,
             cancel_requested: false,
+            meter,
             ambient,
         }
     }
@@ -130,7 +135,7 @@ impl LogWriter {
 
     /// How long until [`Self::flush`] is due.
     pub(crate) fn due_in(&self) -> Duration {
-        let pause = if self.unflushed.is_empty() {
+        let pause = if self.unflushed.is_empty() && self.meter.unstored().is_none() {
             RENEW
         } else {
             self.policy.every()
@@ -167,11 +172,13 @@ impl LogWriter {
                 ids_until: self.ids_until.max(self.next_id.saturating_sub(1) + RESERVE),
                 active_agent: self.agent.clone(),
                 lease_until: now.plus(LEASE),
+                used: self.meter.unstored(),
             };
             let began = self.ambient.clock.monotonic();
             match self.runs.flush(self.tenant, self.run, self.epoch, &flush).await {
                 Ok(Flushed::Kept { cancel_requested }) => {
                     self.ids_until = flush.ids_until;
+                    self.meter.stored();
                     self.cancel_requested |= cancel_requested;
                     self.flushed_at = self.ambient.clock.monotonic();
                     self.lease_ends = began + LEASE;

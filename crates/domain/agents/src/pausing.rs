@@ -11,6 +11,7 @@ use crate::{
     checkpoint::{Checkpoint, Progress},
     desk::Desk,
     log_writer::LogWriter,
+    meter::Meter,
     turn::Turn,
     working::{Job, Start},
 };
@@ -62,13 +63,16 @@ impl RunService {
             approval,
             events: Vec::new(),
             active_agent: agent.clone(),
+            used: log.meter.used().to_vec(),
             checkpoint: String::new(),
         };
-        let (usage, handoffs, tool_calls) = (turn.usage, turn.handoffs, turn.tool_calls);
+        let (usage, used) = (log.meter.total(), pause.used.clone());
+        let (handoffs, tool_calls) = (turn.handoffs, turn.tool_calls);
         let checkpoint = |next_event| {
             let checkpoint = Checkpoint {
                 agent: agent.clone(),
                 usage,
+                used,
                 handoffs,
                 tool_calls,
                 progress,
@@ -77,7 +81,10 @@ impl RunService {
             };
             serde_json::to_string(&checkpoint).map_err(Fault::corrupt)
         };
-        let announced = turn.take_refused();
+        let mut announced = turn.take_refused();
+        let tenant = turn.toolbox.caller.tenant;
+        let paused = Event::new(ambient, tenant, EventKind::RunPaused, run.to_string());
+        announced.push(log.meter.told_in(paused.with("approval", id.to_string())));
         log.pause(last, pause, checkpoint, &announced).await.ok()?;
         Some(Outcome {
             status: RunStatus::AwaitingApproval,
@@ -165,6 +172,7 @@ impl RunService {
             self.settings.flush,
             run,
             checkpoint.next_event,
+            Meter::resumed(run.owner, checkpoint.usage, checkpoint.used.clone()),
         );
         let job = Job {
             tenant: run.tenant,

@@ -23,7 +23,8 @@ pub trait RunStore: Send + Sync {
 
     /// Adds events to the log and renews the lease, if the run is live and its epoch is `epoch`.
     ///
-    /// MUST be one change, conditional on both. MUST be safe to repeat: events that the log holds are not added again.
+    /// MUST be one change, conditional on both. MUST be safe to repeat: events that the log holds are not added again. MUST keep
+    /// what the run has used, for whoever takes it over, until it ends.
     async fn flush(&self, tenant: TenantId, run: RunId, epoch: u64, flush: &Flush) -> Result<Flushed, Fault>;
 
     /// Ends a live run of this epoch: last events, answer, the person's message (`completed` when the run completed, else
@@ -42,7 +43,8 @@ pub trait RunStore: Send + Sync {
     /// Lets a live run of this epoch wait: last events, what it waits for, its checkpoint, announced events. The lease lasts as
     /// long as the wait may. `false` when it is no longer this epoch's.
     ///
-    /// MUST be one change, conditional on status and epoch. MUST be safe to repeat with the same approval.
+    /// MUST be one change, conditional on status and epoch. MUST be safe to repeat with the same approval. What the run has used is
+    /// kept as a flush keeps it.
     async fn pause(
         &self,
         tenant: TenantId,

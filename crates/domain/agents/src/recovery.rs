@@ -99,7 +99,7 @@ impl RunService {
         let mut events = self.whole_log(run).await?;
         let unwritten = self.seen_and_not_written(run, &events).await;
         events.extend_from_slice(&unwritten);
-        let text = crate::event::answer_of(&events);
+        let (text, usage) = (crate::event::answer_of(&events), Usage::sum(&run.used));
         let (status, lifecycle, kind) = match failure {
             Some(_) => (RunStatus::Failed, LifecycleStatus::Failed, EventKind::RunFailed),
             None => (
@@ -120,7 +120,7 @@ impl RunService {
                 status: FinalStatus::Cancelled,
                 response_text: text.clone(),
                 refusal_text: None,
-                usage: Usage::default(),
+                usage,
             },
         });
         let agent = Some(run.active_agent.clone());
@@ -141,11 +141,11 @@ impl RunService {
                 text,
             }),
             active_agent: run.active_agent.clone(),
-            usage: Usage::default(),
+            usage,
             at: now,
         };
         let ended = Event::new(&parts.ambient, run.tenant, kind, run.id.to_string());
-        let announced = [ended.with("reason", reason)];
+        let announced = [ended.with("reason", reason).with_usage(run.owner, &run.used)];
         let ended = parts
             .runs
             .finish(run.tenant, run.id, run.epoch, &finish, &announced)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chancery_ambient::Timestamp;
+use chancery_events::Used;
 use chancery_ids::{ApprovalId, ConversationId, ConversationKey, MessageId, RunId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,8 @@ pub struct Run {
     pub ids_until: u64,
     /// Whether somebody asked it to stop.
     pub cancel_requested: bool,
+    /// While it is live, what it had used when it was last written.
+    pub used: Vec<Used>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -130,7 +133,7 @@ pub enum Begun {
         position: u64,
     },
     /// Another run of the conversation is live.
-    Busy(Run),
+    Busy(Box<Run>),
 }
 
 /// What a flush adds to the log of a live run; it renews the lease too.
@@ -144,6 +147,8 @@ pub struct Flush {
     pub active_agent: String,
     /// The lease's new end.
     pub lease_until: Timestamp,
+    /// Everything the run has used so far; `None` when that is what the store has.
+    pub used: Option<Vec<Used>>,
 }
 
 /// How a flush ended.

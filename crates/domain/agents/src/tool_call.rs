@@ -42,18 +42,18 @@ impl Toolbox<'_> {
             .collect()
     }
 
-    /// Does a call and gives the text for the model, which learns of a refusal the same way.
+    /// Does a call and gives the text for the model, which learns of a refusal the same way. `name` is the call's in the run.
     pub(crate) async fn call(
         &mut self,
         desk: &mut Desk,
         agent: &HostedAgent,
         place: &ItemPlace,
-        call: &ToolCall,
+        (name, call): ((u32, u32), &ToolCall),
     ) -> Result<String, Stop> {
         desk.log
             .emit(self.status(place, call, ToolCallStatus::InProgress))
             .await?;
-        let (output, ended) = match self.perform(desk, agent, call).await? {
+        let (output, ended) = match self.perform(desk, agent, (name, call)).await? {
             Ok(output) => (cut(output, self.limits.output_bytes), ToolCallStatus::Completed),
             Err(error) => (error.to_string(), ToolCallStatus::Failed),
         };
@@ -110,7 +110,7 @@ impl Toolbox<'_> {
         &mut self,
         desk: &mut Desk,
         agent: &HostedAgent,
-        call: &ToolCall,
+        (name, call): ((u32, u32), &ToolCall),
     ) -> Result<Result<String, ToolError>, Stop> {
         let (tool, arguments) = match self.check(agent, call) {
             Ok(checked) => checked,
@@ -121,6 +121,7 @@ impl Toolbox<'_> {
                 return Ok(Err(error));
             }
         };
+        desk.log.meter.tool_entered(name, self.ambient.now());
         let working = within(
             &*self.ambient.clock,
             self.limits.time,

@@ -11,8 +11,7 @@ use futures::StreamExt;
 
 use crate::{
     AgentCatalogue, Decision, ErrorSource, HandOff, HandOffContext, HostedAgent, ItemPlace, Model,
-    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, Usage,
-    What,
+    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, What,
     checkpoint::Progress,
     desk::{Desk, Stop},
     tool_call::Toolbox,
@@ -82,7 +81,6 @@ pub(crate) struct Turn<'a> {
     pub(crate) limits: &'a RunLimits,
     pub(crate) toolbox: Toolbox<'a>,
     pub(crate) agent: &'a HostedAgent,
-    pub(crate) usage: Usage,
     pub(crate) handoffs: u32,
     pub(crate) tool_calls: u32,
 }
@@ -117,7 +115,6 @@ impl<'a> Turn<'a> {
             limits,
             toolbox,
             agent,
-            usage: Usage::default(),
             handoffs: 0,
             tool_calls: 0,
         }
@@ -137,7 +134,8 @@ impl<'a> Turn<'a> {
                     return Err(self.over("too_many_model_turns", "the model was asked too often"));
                 }
                 progress.model_turns += 1;
-                let said = self.ask(desk, &progress.input).await?;
+                progress.calls_in_turn = 0;
+                let said = self.ask(desk, progress).await?;
                 if said.calls.is_empty() {
                     return Ok(());
                 }
@@ -171,14 +169,16 @@ impl<'a> Turn<'a> {
     }
 
     /// One turn of the model, streamed to readers.
-    async fn ask(&mut self, desk: &mut Desk, input: &[ModelInput]) -> Result<ModelTurn, Broken> {
+    async fn ask(&mut self, desk: &mut Desk, progress: &Progress) -> Result<ModelTurn, Broken> {
         let request = ModelRequest {
             model: self.agent.model.clone(),
             instructions: self.agent.instructions.clone(),
-            input: input.to_vec(),
+            input: progress.input.clone(),
             tools: self.offered(),
         };
         let mut stream = desk.wait(self.model.begin(request)).await??;
+        let (step, now) = (progress.model_turns, self.toolbox.ambient.now());
+        desk.log.meter.model_began(step, now);
         let mut said = ModelTurn::default();
         while let Some(event) = desk.wait(stream.next()).await? {
             match event? {
@@ -197,7 +197,7 @@ impl<'a> Turn<'a> {
                 }
                 ModelEvent::ToolCall(call) => said.calls.push(call),
                 ModelEvent::Finished(usage) => {
-                    self.usage.add(&usage);
+                    desk.log.meter.model_told(step, &usage);
                     desk.end_message().await?;
                     return Ok(said);
                 }
@@ -236,9 +236,11 @@ impl<'a> Turn<'a> {
         let output = if let Some(handoff) = self.agent.handoff_by_tool(&call.name) {
             self.choose(desk, &place, call, &handoff.agent, progress).await?
         } else if let Some(decision) = progress.decision.take() {
-            self.decided_call(desk, &place, call, decision).await?
+            let name = (progress.model_turns, progress.calls_in_turn);
+            self.decided_call(desk, &place, (name, call), decision).await?
         } else {
             self.tool_calls += 1;
+            progress.calls_in_turn += 1;
             if self.tool_calls > self.limits.tool_calls {
                 return Err(self.over("too_many_tool_calls", "too many tools were called"));
             }
@@ -246,7 +248,8 @@ impl<'a> Turn<'a> {
                 progress.waiting = Some(place);
                 return Err(Broken::Waits);
             }
-            self.toolbox.call(desk, self.agent, &place, call).await?
+            let name = (progress.model_turns, progress.calls_in_turn);
+            self.toolbox.call(desk, self.agent, &place, (name, call)).await?
         };
         desk.end_call(place).await?;
         Ok(output)
@@ -289,7 +292,7 @@ impl<'a> Turn<'a> {
         &mut self,
         desk: &mut Desk,
         place: &ItemPlace,
-        call: &ToolCall,
+        (name, call): ((u32, u32), &ToolCall),
         (approval, decision): (ApprovalId, Decision),
     ) -> Result<String, Stop> {
         let told = What::ToolApproval {
@@ -303,7 +306,7 @@ impl<'a> Turn<'a> {
         };
         desk.log.emit(told).await?;
         if decision.approved {
-            return self.toolbox.call(desk, self.agent, place, call).await;
+            return self.toolbox.call(desk, self.agent, place, (name, call)).await;
         }
         let output = match decision.reason {
             Some(reason) => format!("the person refused this call: {reason}"),

@@ -37,9 +37,7 @@ impl RunService {
             self.parts.fan_out.clone(),
             self.parts.ambient.clone(),
             self.settings.flush,
-            (new.tenant, new.id),
-            &new.entry_agent,
-            &new.events,
+            &new,
         );
         let job = Job {
             tenant: new.tenant,
@@ -97,7 +95,6 @@ impl RunService {
                 )
             }
             Start::Checkpoint(checkpoint) => {
-                turn.usage = checkpoint.usage;
                 turn.handoffs = checkpoint.handoffs;
                 turn.tool_calls = checkpoint.tool_calls;
                 (Ok(checkpoint.progress), checkpoint.spoken)
@@ -205,6 +202,7 @@ impl RunService {
     ) -> Option<Outcome> {
         let ambient = &self.parts.ambient;
         let (log, text, refusal, mut last) = desk.clear();
+        let usage = log.meter.total();
         let (status, failure) = verdict(answered)?;
         let refusal = Some(refusal).filter(|refusal| !refusal.is_empty());
         let (lifecycle, kind) = match status {
@@ -225,7 +223,7 @@ impl RunService {
                 status: final_status(status, refusal.is_some() && text.is_empty()),
                 response_text: text.clone(),
                 refusal_text: refusal.clone(),
-                usage: turn.usage,
+                usage,
             },
         });
         let kept = if text.is_empty() {
@@ -241,12 +239,12 @@ impl RunService {
                 text,
             }),
             active_agent: turn.agent.name.clone(),
-            usage: turn.usage,
+            usage,
             at: ambient.now(),
         };
         let ended = Event::new(ambient, tenant, kind, run.to_string()).with("agent", turn.agent.name.clone());
         let mut announced = turn.take_refused();
-        announced.push(ended.with("reason", reason));
+        announced.push(log.meter.told_in(ended.with("reason", reason)));
         log.finish(last, finish, &announced).await.ok()?;
         Some(Outcome {
             status,
@@ -254,7 +252,7 @@ impl RunService {
             refusal,
             agent: turn.agent.name.clone(),
             handoff_occurred: turn.handoffs > 0,
-            usage: turn.usage,
+            usage,
             failure,
             approval: None,
         })

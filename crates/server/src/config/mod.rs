@@ -1,6 +1,7 @@
 //! The settings, one struct per section. Names and defaults stand in the README's table.
 
 mod auth;
+mod billing;
 mod http;
 mod machines;
 mod model;
@@ -12,6 +13,7 @@ mod storage;
 use std::path::{Path, PathBuf};
 
 pub(crate) use auth::Auth;
+pub(crate) use billing::Billing;
 pub(crate) use http::{Http, without_port};
 pub(crate) use machines::Machines;
 pub(crate) use model::{ModelSettings, ToolFiles};
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub people: People,
     /// The model and the hosted agents.
     pub model: ModelSettings,
+    /// What tenants use.
+    pub billing: Billing,
 }
 
 impl Config {
@@ -68,6 +72,7 @@ impl Config {
         let machines = Machines::read(&mut source);
         let people = People::read(&mut source, development);
         let model = ModelSettings::read(&mut source);
+        let billing = Billing::read(&mut source);
         let auth = Auth::read(&mut source, &http, &data_dir, development);
         source.finish()?;
         let auth = auth.map_err(|error| ConfigErrors(vec![error]))?;
@@ -80,6 +85,7 @@ impl Config {
             machines,
             people,
             model,
+            billing,
         })
     }
 }

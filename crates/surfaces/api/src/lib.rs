@@ -17,6 +17,7 @@ mod service_accounts;
 mod sse;
 mod state;
 mod tools;
+mod usage;
 
 pub use client::ClientAddress;
 pub use routes::{configure, describe, security};

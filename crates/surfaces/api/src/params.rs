@@ -1,10 +1,12 @@
 //! Query strings.
 
+use std::{fmt::Display, str::FromStr};
+
 use actix_web::{HttpRequest, web::Query};
 use chancery_ids::Limit;
 use serde_json::{Value, json};
 
-use crate::problem::{Failure, Violation, Violations, scalar_input};
+use crate::problem::{Failure, Violation, Violations, scalar_input, sentence};
 
 /// The parameters of a query string, read one after another; what is wrong is told all at once at the end. Names that no
 /// route asks for are ignored; of a name that occurs twice the last counts.
@@ -109,6 +111,23 @@ impl Params {
         usual.1
     }
 
+    /// What a text of this form means, if it is there. `kind` is the type of the violation.
+    pub(crate) fn parsed<T>(&mut self, name: &'static str, kind: &'static str) -> Option<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let text = self.text(name)?;
+        match text.parse() {
+            Ok(meaning) => Some(meaning),
+            Err(unfit) => {
+                let violation = Violation::new("query", kind, sentence(&format!("{unfit}"))).at(name);
+                let input = scalar_input(std::iter::once(name), &Value::from(text));
+                self.violations.add(violation.input(input));
+                None
+            }
+        }
+    }
+
     /// Fails with everything that was wrong.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         Ok(self.violations.or(())?)
@@ -161,6 +180,17 @@ mod tests {
              "msg": "Input should be 'desc' or 'asc'", "ctx": {"expected": "'desc' or 'asc'"}},
             {"type": "missing", "loc": ["query", "q"], "msg": "Field required"},
         ]);
+        assert_eq!(details(params).await, expected);
+    }
+
+    #[actix_web::test]
+    async fn what_is_not_of_the_form_is_refused_with_what_the_form_is() {
+        let mut params = of("a=7&b=seven");
+        assert_eq!(params.parsed::<u8>("a", "int_parsing"), Some(7));
+        assert_eq!(params.parsed::<u8>("b", "int_parsing"), None);
+        assert_eq!(params.parsed::<u8>("c", "int_parsing"), None);
+        let expected = json!([{"type": "int_parsing", "loc": ["query", "b"], "input": "seven",
+             "msg": "Invalid digit found in string."}]);
         assert_eq!(details(params).await, expected);
     }
 

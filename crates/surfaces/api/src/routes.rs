@@ -20,7 +20,7 @@ use crate::{
     problem::{Problem, RouteMethods, Violation, name_instance},
     runs, service_accounts,
     state::Api,
-    tools,
+    tools, usage,
 };
 
 /// Mounts the routes over `api`, and tells [`crate::problem::not_found_or_method`] which methods they take.
@@ -82,6 +82,7 @@ pub fn describe(routes: &mut ServiceConfig) {
             .service(agents::list_agents)
             .service(agents::show_agent_status)
             .service(tools::list_tools)
+            .service(usage::list_usage)
             .service(conversations::list_conversations)
             // Before the route with a name in its place.
             .service(conversations::search_conversations)

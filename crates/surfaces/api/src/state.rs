@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use chancery_accounts::{AccountService, PeopleService, ServiceAccountService};
 use chancery_agents::{AgentCatalogue, RunService};
 use chancery_ambient::{Ambient, Fault, Tasks, run_on, within};
+use chancery_billing::UsageService;
 use chancery_conversations::ConversationService;
 use chancery_tokens::TokenService;
 use chancery_tools::ToolCatalogue;
@@ -37,6 +38,8 @@ pub struct Api {
     pub tokens: Arc<TokenService>,
     /// What agents may call.
     pub tools: Arc<ToolCatalogue>,
+    /// What was used.
+    pub usage: Arc<UsageService>,
 }
 
 /// How long a handler waits for a service. Databases bound their statements themselves; this is for one that fell silent.

@@ -83,7 +83,7 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
                 .select(RunRow::as_select())
                 .first(conn)
                 .await?;
-            return Err(Undone::Answer(Begun::Busy(live.try_into()?)));
+            return Err(Undone::Answer(Begun::Busy(Box::new(live.try_into()?))));
         }
         let message = MessageRow {
             tenant_id: Stored(run.tenant),

@@ -7,6 +7,7 @@ use chancery_events::Event;
 use chancery_ids::{ConversationId, RunId, TenantId, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 
 use super::{live_of_epoch, no_lower_than, rows::LogRow};
 use crate::{
@@ -75,6 +76,7 @@ pub(super) async fn finish(
                 runs::usage.eq(Stored(usage)),
                 runs::ids_until.eq(no_lower_than(last_id)),
                 runs::ended_at.eq(Stored(finish.at)),
+                runs::used.eq(None::<Stored<Value>>),
             ))
             .returning((runs::owner_id, runs::user_position))
             .get_result::<(Stored<UserId>, i64)>(conn)

@@ -20,7 +20,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use self::rows::{LogRow, RunRow, StoredEvents};
+use self::rows::{LogRow, RunRow, StoredEvents, stored_use};
 use crate::{
     Database,
     codec::{self, Stored},
@@ -54,12 +54,14 @@ impl RunStore for SqlRuns {
         let live = live_of_epoch(tenant, run, codec::big_int(epoch)?);
         let ids_until = codec::big_int(flush.ids_until)?;
         let log = LogRow::new(tenant, run, &flush.events)?;
+        let used = flush.used.as_deref().map(stored_use).transpose()?;
         transaction!(self.0, |conn| {
             let renewed = diesel::update(live)
                 .set((
                     runs::ids_until.eq(no_lower_than(ids_until)),
                     runs::active_agent.eq(&flush.active_agent),
                     runs::lease_until.eq(Stored(flush.lease_until)),
+                    used.map(|used| runs::used.eq(used)),
                 ))
                 .returning(runs::cancel_requested)
                 .get_result(conn)

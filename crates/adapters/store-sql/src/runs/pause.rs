@@ -7,7 +7,11 @@ use chancery_ids::{RunId, TenantId, UserId};
 use diesel::{dsl::exists, prelude::*};
 use diesel_async::RunQueryDsl;
 
-use super::{approvals::ApprovalRow, live_of_epoch, no_lower_than, rows::LogRow};
+use super::{
+    approvals::ApprovalRow,
+    live_of_epoch, no_lower_than,
+    rows::{LogRow, stored_use},
+};
 use crate::{
     Database,
     codec::{self, Stored},
@@ -26,6 +30,7 @@ pub(super) async fn pause(
     let live = live_of_epoch(tenant, run, codec::big_int(epoch)?);
     let Approval { id, expires_at, .. } = pause.approval;
     let log = LogRow::new(tenant, run, &pause.events)?;
+    let used = stored_use(&pause.used)?;
     let last_id = log.as_ref().map_or(0, |log| log.last_id);
     transaction!(database, |conn| {
         let paused = diesel::update(live)
@@ -34,6 +39,7 @@ pub(super) async fn pause(
                 runs::active_agent.eq(&pause.active_agent),
                 runs::ids_until.eq(no_lower_than(last_id)),
                 runs::lease_until.eq(Stored(expires_at)),
+                runs::used.eq(used),
             ))
             .returning(runs::owner_id)
             .get_result::<Stored<UserId>>(conn)

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use chancery_agents::{NewRun, Run, RunEvent, RunStatus};
 use chancery_ambient::{Fault, Timestamp};
+use chancery_events::Used;
 use chancery_ids::{ApprovalId, ConversationId, ConversationKey, RunId, TenantId, UserId};
 use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
@@ -14,6 +15,7 @@ use diesel::{
     sql_types::{Json as JsonText, Text},
     sqlite::Sqlite,
 };
+use serde_json::Value;
 
 use crate::{
     codec::{self, Stored},
@@ -40,6 +42,7 @@ pub(super) struct RunRow {
     started_at: Stored<Timestamp>,
     ended_at: Option<Stored<Timestamp>>,
     approval_id: Option<Stored<ApprovalId>>,
+    used: Option<Stored<Value>>,
 }
 
 impl RunRow {
@@ -62,6 +65,7 @@ impl RunRow {
             started_at: Stored(run.at),
             ended_at: None,
             approval_id: None,
+            used: None,
         })
     }
 }
@@ -96,10 +100,20 @@ impl TryFrom<RunRow> for Run {
             lease_until: row.lease_until.0,
             ids_until: codec::count(row.ids_until)?,
             cancel_requested: row.cancel_requested,
+            used: match row.used {
+                Some(Stored(used)) => serde_json::from_value(used).map_err(Fault::corrupt)?,
+                None => Vec::new(),
+            },
             started_at: row.started_at.0,
             ended_at: row.ended_at.map(|at| at.0),
         })
     }
+}
+
+/// What a run has used, as its row keeps it.
+pub(super) fn stored_use(used: &[Used]) -> Result<Option<Stored<Value>>, Fault> {
+    let used = serde_json::to_value(used).map_err(Fault::corrupt)?;
+    Ok(Some(Stored(used)))
 }
 
 /// What one flush adds to the log.

@@ -24,6 +24,7 @@ diesel::table! {
         started_at -> Instant,
         ended_at -> Nullable<Instant>,
         approval_id -> Nullable<Uuid>,
+        used -> Nullable<Json>,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod agents;
+pub(crate) mod billing;
 pub(crate) mod conversations;
 pub(crate) mod events;
 pub(crate) mod keys;

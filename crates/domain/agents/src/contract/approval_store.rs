@@ -9,6 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chancery_ambient::{Ambient, Timestamp};
+use chancery_events::Used;
 use chancery_ids::{ApprovalId, ConversationKey};
 use futures::future::join_all;
 
@@ -50,6 +51,7 @@ fn pending(run: &NewRun, expires_at: Timestamp) -> Pause {
         approval,
         events: vec![event(2)],
         active_agent: "coder".to_owned(),
+        used: vec![Used::at(1, 0, second(1))],
         checkpoint: r#"{"so":"far"}"#.to_owned(),
     }
 }
@@ -86,6 +88,7 @@ pub async fn a_pause_stores_what_is_waited_for_and_shuts_the_writer_out(harness:
     );
     assert_eq!((stored.lease_until, stored.ended_at), (second(100), None));
     assert_eq!(stored.active_agent, "coder");
+    assert_eq!(stored.used, [Used::at(1, 0, second(1))]);
     assert_eq!(ada.ids(&run).await, [1, 2]);
     let find = |who: &Person<'_>| {
         harness

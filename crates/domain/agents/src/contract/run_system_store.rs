@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
+use chancery_events::Used;
 use chancery_ids::RunId;
 
 use super::{
     run_store,
-    turns::{Person, second},
+    turns::{KEPT, Person, finish, flush, second},
 };
-use crate::RunSystemStore;
+use crate::{Flush, Flushed, RunStatus, RunSystemStore};
 
 /// Views of one storage with nothing in it.
 pub struct Harness {
@@ -56,6 +57,38 @@ pub async fn ended_and_taken_runs_are_not_abandoned(harness: &Harness) {
     assert_eq!(listed(harness, 150, 10).await, []);
 }
 
+/// What a run has used stays as it was last written, for whoever takes the run over, until it ends.
+pub async fn what_a_run_used_is_kept_until_it_ends(harness: &Harness) {
+    let (runs, ada) = (&harness.stores.runs, Person::new(&harness.stores));
+    let new = ada.begin("a").await;
+    let used = vec![
+        Used {
+            input_tokens: 12,
+            output_tokens: Used::MOST_TOKENS,
+            ..Used::at(1, 0, second(1))
+        },
+        Used::at(1, 1, second(2)),
+    ];
+    let more = Flush {
+        used: Some(used.clone()),
+        ..flush([2])
+    };
+    for flush in [&more, &flush([3])] {
+        assert_eq!(ada.flush(&new, 1, flush).await, KEPT);
+    }
+    let late = Flush {
+        used: Some(Vec::new()),
+        ..flush([4])
+    };
+    assert_eq!(ada.flush(&new, 2, &late).await, Flushed::Lost);
+    let taken = runs.take_over(ada.tenant, new.id, second(100), second(115)).await;
+    assert_eq!(taken.unwrap().unwrap().used, used);
+    let ended = finish(RunStatus::Failed, None, vec![]);
+    assert!(ada.finish(&new, 2, &ended).await);
+    let ended = runs.find(ada.tenant, ada.owner, new.id).await.unwrap();
+    assert_eq!(ended.unwrap().used, []);
+}
+
 async fn listed(harness: &Harness, at: u64, limit: u16) -> Vec<RunId> {
     let runs = harness
         .system
@@ -71,7 +104,8 @@ async fn listed(harness: &Harness, at: u64, limit: u16) -> Vec<RunId> {
 macro_rules! run_system_store_contract {
     ($fresh:expr) => {
         $crate::run_system_store_contract!(@tests $fresh,
-            abandoned_runs_come_oldest_lease_first, ended_and_taken_runs_are_not_abandoned);
+            abandoned_runs_come_oldest_lease_first, ended_and_taken_runs_are_not_abandoned,
+            what_a_run_used_is_kept_until_it_ends);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]

@@ -148,6 +148,7 @@ pub(super) fn flush(ids: impl IntoIterator<Item = u64>) -> Flush {
         ids_until: 100,
         active_agent: "triage".to_owned(),
         lease_until: second(60),
+        used: None,
     }
 }
 

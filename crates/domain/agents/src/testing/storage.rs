@@ -192,7 +192,7 @@ impl RunStore for Storage {
             .iter()
             .find(|(stored, _)| is_own(stored) && stored.status.is_live())
         {
-            return Ok(Begun::Busy(busy.clone()));
+            return Ok(Begun::Busy(Box::new(busy.clone())));
         }
         let place = state.thread_of(run);
         let thread = &mut state.threads[place];
@@ -224,6 +224,7 @@ impl RunStore for Storage {
             lease_until: run.lease_until,
             ids_until: run.ids_until,
             cancel_requested: false,
+            used: Vec::new(),
             started_at: run.at,
             ended_at: None,
         };
@@ -246,6 +247,9 @@ impl RunStore for Storage {
         stored.ids_until = flush.ids_until;
         stored.active_agent.clone_from(&flush.active_agent);
         stored.lease_until = flush.lease_until;
+        if let Some(used) = &flush.used {
+            stored.used.clone_from(used);
+        }
         let cancel_requested = stored.cancel_requested;
         drop(state);
         self.commits.fetch_add(1, Ordering::SeqCst);
@@ -270,6 +274,7 @@ impl RunStore for Storage {
         stored.status = finish.status;
         stored.active_agent.clone_from(&finish.active_agent);
         stored.ended_at = Some(finish.at);
+        stored.used.clear();
         let conversation = stored.conversation;
         let status = match finish.status {
             RunStatus::Completed => MessageStatus::Completed,
@@ -333,6 +338,7 @@ impl RunStore for Storage {
         stored.approval = Some(pause.approval.id);
         stored.active_agent.clone_from(&pause.active_agent);
         stored.lease_until = pause.approval.expires_at;
+        stored.used.clone_from(&pause.used);
         let (owner, checkpoint) = (stored.owner, Some(pause.checkpoint.clone()));
         state.approvals.push((owner, pause.approval.clone(), checkpoint));
         state.events.extend_from_slice(events);

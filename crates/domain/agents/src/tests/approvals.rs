@@ -89,7 +89,12 @@ async fn a_run_waits_and_goes_on_in_another_process_where_it_stood() {
         // What the model was shown is what it would have been shown without the wait.
         assert_eq!(later.model.asked()[0].input.len(), 8);
         let kinds: Vec<_> = world.storage.announced().iter().map(|event| event.kind).collect();
-        assert_eq!(kinds, [EventKind::ApprovalSettled, EventKind::RunCompleted]);
+        let expected = [
+            EventKind::RunPaused,
+            EventKind::ApprovalSettled,
+            EventKind::RunCompleted,
+        ];
+        assert_eq!(kinds, expected);
     }
 }
 

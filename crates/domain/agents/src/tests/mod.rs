@@ -6,6 +6,7 @@ mod endings;
 mod reading;
 mod recovery;
 mod turns;
+mod usage;
 mod writing;
 
 use crate::{FinalStatus, RunEvent, What, testing::World};

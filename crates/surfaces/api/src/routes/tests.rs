@@ -50,6 +50,7 @@ fn these_are_the_routes() {
         "GET /api/v1/members",
         "GET /api/v1/runs/{run_id}/stream",
         "GET /api/v1/tools",
+        "GET /api/v1/usage",
         "PATCH /api/v1/conversations/{conversation_id}/title",
         "PATCH /api/v1/members/{user_id}",
         "POST /api/v1/approvals/{approval_id}",

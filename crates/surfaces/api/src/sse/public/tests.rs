@@ -31,6 +31,7 @@ pub(in crate::sse) fn run(key: &str) -> Run {
         lease_until: Timestamp::EPOCH,
         ids_until: 0,
         cancel_requested: false,
+        used: Vec::new(),
         started_at: Timestamp::EPOCH,
         ended_at: None,
     }
@@ -206,17 +207,6 @@ fn each_kind_is_written_to_the_letter() {
             r#"null,"output_index":0,"item_id":"item_0","tool_call_id":"call_1","tool_type":"function","tool_name":"get_current_time","arguments_text":"{\"zone\":\"UTC\"}","arguments_json":{"zone":"UTC"}"#,
         ),
         (
-            What::ToolStatus {
-                item: place(0),
-                call_id: call().0,
-                name: call().1,
-                tool: ToolKind::Function,
-                status: ToolCallStatus::Failed,
-            },
-            "tool.status",
-            r#"null,"output_index":0,"item_id":"item_0","tool":{"tool_type":"function","tool_call_id":"call_1","status":"failed","name":"get_current_time","arguments_text":null,"arguments_json":null,"output":null}"#,
-        ),
-        (
             What::ToolOutput {
                 item: place(0),
                 call_id: call().0,
@@ -250,6 +240,17 @@ fn each_kind_is_written_to_the_letter() {
 #[test]
 fn a_tool_is_told_by_what_it_is() {
     let cases = [
+        (
+            What::ToolStatus {
+                item: place(0),
+                call_id: "call_1".to_owned(),
+                name: "get_current_time".to_owned(),
+                tool: ToolKind::Function,
+                status: ToolCallStatus::Failed,
+            },
+            "tool.status",
+            r#"null,"output_index":0,"item_id":"item_0","tool":{"tool_type":"function","tool_call_id":"call_1","status":"failed","name":"get_current_time","arguments_text":null,"arguments_json":null,"output":null}"#,
+        ),
         (
             What::ToolStatus {
                 item: place(0),
