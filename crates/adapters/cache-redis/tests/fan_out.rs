@@ -218,6 +218,7 @@ fn event(id: u64) -> RunEvent {
         id,
         at: Timestamp::EPOCH,
         agent: Some("triage".to_owned()),
+        scope: None,
         what: What::MessageDelta {
             item: ItemPlace {
                 output_index: 0,

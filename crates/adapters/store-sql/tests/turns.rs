@@ -128,6 +128,7 @@ pub(crate) fn event(id: u64, delta: &str) -> RunEvent {
         id,
         at: now(),
         agent: Some("triage".to_owned()),
+        scope: None,
         what: What::MessageDelta {
             item: ItemPlace {
                 output_index: 0,

@@ -24,8 +24,10 @@ pub struct HostedAgent {
 /// The tools of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
-    /// Their names.
+    /// Their names: those that its file names, then those that came with a category.
     pub tools: Vec<String>,
+    /// Agents that it may ask and go on itself, each a tool called `ask_<agent>`.
+    pub agents: Vec<String>,
     /// Those of them that are called only after the person has agreed.
     pub approval: Vec<String>,
     /// What a caller's token must allow for any of them, besides what each asks itself.
@@ -78,7 +80,29 @@ impl HandOff {
     }
 }
 
+/// What a tool is called by which an agent asks `agent`.
+#[must_use]
+pub(crate) fn asking(agent: &str) -> String {
+    format!("{ASKING}{agent}")
+}
+
+const ASKING: &str = "ask_";
+
+/// The agent that a tool of this name asks.
+#[must_use]
+pub(crate) fn asked_by(tool: &str) -> Option<&str> {
+    tool.strip_prefix(ASKING)
+}
+
 impl HostedAgent {
+    /// The agent that a tool of this name asks, when the bundle holds it.
+    #[must_use]
+    pub fn asked_by(&self, tool: &str) -> Option<&str> {
+        let asked = asked_by(tool)?;
+        let mut agents = self.bundle.agents.iter();
+        agents.find(|agent| *agent == asked).map(String::as_str)
+    }
+
     /// The hand-off to this agent.
     #[must_use]
     pub fn handoff_to(&self, agent: &str) -> Option<&HandOff> {

@@ -26,6 +26,9 @@ pub(crate) struct Progress {
     /// How many calls of tools the last answer of the model came to so far; hand-offs are none.
     #[serde(default)]
     pub(crate) calls_in_turn: u32,
+    /// The agents that wait for the one at work, the one that the person speaks to first.
+    #[serde(default)]
+    pub(crate) outer: Vec<Outer>,
     /// The first of the calls, when it has been shown and waits.
     pub(crate) waiting: Option<ItemPlace>,
     /// What a person said to that one.
@@ -43,6 +46,19 @@ impl Progress {
             ..Self::default()
         }
     }
+}
+
+/// An agent that waits until another one has answered the first of its calls.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Outer {
+    pub(crate) agent: String,
+    /// Where the call stands.
+    pub(crate) place: ItemPlace,
+    pub(crate) before: Vec<ModelInput>,
+    pub(crate) text: String,
+    pub(crate) input: Vec<ModelInput>,
+    pub(crate) calls: VecDeque<ToolCall>,
+    pub(crate) next_agent: Option<String>,
 }
 
 /// A run that waits, whole.

@@ -47,12 +47,17 @@ pub(crate) struct Desk {
     orders: watch::Receiver<Order>,
     ends: Duration,
     spoken: Spoken,
+    /// What the agent at work says is for another agent, and not shown.
+    aside: bool,
 }
 
 /// What a run has said so far.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Spoken {
     open: Option<(ItemPlace, ItemType)>,
+    /// The calls that wait for the open one.
+    #[serde(default)]
+    outer: Vec<ItemPlace>,
     next_item: u32,
     text: String,
     refusal: String,
@@ -80,6 +85,7 @@ impl Desk {
             orders,
             ends,
             spoken,
+            aside: false,
         }
     }
 
@@ -116,8 +122,16 @@ impl Desk {
         }
     }
 
+    /// From here on an agent speaks to the person, or aside, to the agent that asked it.
+    pub(crate) fn speak_aside(&mut self, aside: bool) {
+        self.aside = aside;
+    }
+
     /// A piece of the answer.
     pub(crate) async fn say(&mut self, delta: String) -> Result<(), Stop> {
+        if self.aside {
+            return Ok(());
+        }
         if self.spoken.open.is_none() && !self.spoken.text.is_empty() {
             self.spoken.text.push_str(crate::event::BETWEEN_MESSAGES);
         }
@@ -128,6 +142,9 @@ impl Desk {
 
     /// A piece of a refusal.
     pub(crate) async fn refuse(&mut self, delta: String) -> Result<(), Stop> {
+        if self.aside {
+            return Ok(());
+        }
         let item = self.message_item().await?;
         self.spoken.refusal.push_str(&delta);
         Ok(self.log.emit(What::RefusalDelta { item, delta }).await?)
@@ -135,6 +152,9 @@ impl Desk {
 
     /// The open message is whole.
     pub(crate) async fn end_message(&mut self) -> Result<(), Stop> {
+        if self.aside {
+            return Ok(());
+        }
         let Some((place, item_type)) = self.spoken.open.take() else {
             return Ok(());
         };
@@ -163,13 +183,16 @@ impl Desk {
             status: ItemStatus::InProgress,
         };
         self.log.emit(What::ItemAdded(item)).await?;
+        let waits = self.spoken.open.take().map(|(place, _)| place);
+        self.spoken.outer.extend(waits);
         self.spoken.open = Some((place.clone(), ItemType::FunctionCall));
         Ok(place)
     }
 
     /// The call is over.
     pub(crate) async fn end_call(&mut self, place: ItemPlace) -> Result<(), Stop> {
-        self.spoken.open = None;
+        let waits = self.spoken.outer.pop();
+        self.spoken.open = waits.map(|place| (place, ItemType::FunctionCall));
         let item = Item {
             place,
             item_type: ItemType::FunctionCall,
@@ -195,7 +218,11 @@ impl Desk {
 
     /// What the run leaves: the log, the text, the refusal, and the events that close an item that was left open.
     pub(crate) fn clear(mut self) -> (LogWriter, String, String, Vec<What>) {
-        let broken_off = self.spoken.open.take().map(|(place, item_type)| {
+        // The innermost first.
+        let outer = std::mem::take(&mut self.spoken.outer).into_iter().rev();
+        let outer = outer.map(|place| (place, ItemType::FunctionCall));
+        let broken_off = self.spoken.open.take().into_iter().chain(outer);
+        let broken_off = broken_off.map(|(place, item_type)| {
             What::ItemDone(Item {
                 place,
                 item_type,
@@ -206,7 +233,7 @@ impl Desk {
             self.log,
             self.spoken.text,
             self.spoken.refusal,
-            broken_off.into_iter().collect(),
+            broken_off.collect(),
         )
     }
 

@@ -16,9 +16,23 @@ pub struct RunEvent {
     pub at: Timestamp,
     /// The agent that was at work, if any.
     pub agent: Option<String>,
+    /// The call by which another agent asked the one at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Box<AgentScope>>,
     /// What happened.
     #[serde(flatten)]
     pub what: What,
+}
+
+/// What happens inside a call by which one agent asks another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentScope {
+    /// The model's id of the call.
+    pub tool_call_id: String,
+    /// The tool: `ask_<agent>`.
+    pub tool_name: String,
+    /// The agent that was asked.
+    pub agent: String,
 }
 
 /// What happened. The names are stored.
@@ -122,7 +136,7 @@ pub enum What {
         /// The answer; `None` while it is waited for.
         approved: Option<bool>,
         /// What the person said to it.
-        reason: Option<String>,
+        reason: Option<Box<str>>,
     },
     /// Terminal: the run failed.
     Error {

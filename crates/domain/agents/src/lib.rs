@@ -3,6 +3,7 @@
 mod agent;
 mod approval;
 mod approvals;
+mod asking;
 mod catalogue;
 mod checkpoint;
 #[cfg(any(test, feature = "contract"))]
@@ -36,7 +37,7 @@ pub use approval::{Approval, ApprovalState, Decision, LONGEST_REASON, Pause, Set
 pub use catalogue::{AgentCatalogue, AgentFault, AgentsRefused};
 pub use error::{ApprovalRefused, ChatRefused, ReadRefused};
 pub use event::{
-    ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
+    AgentScope, ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
 pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};

@@ -7,7 +7,8 @@ use chancery_events::Event;
 use chancery_ids::{RunId, TenantId};
 
 use crate::{
-    Finish, Flush, Flushed, LEASE, NewRun, Pause, Run, RunEvent, RunFanOut, RunStore, What, meter::Meter,
+    AgentScope, Finish, Flush, Flushed, LEASE, NewRun, Pause, Run, RunEvent, RunFanOut, RunStore, What,
+    meter::Meter,
 };
 
 /// When events go to the log.
@@ -48,6 +49,7 @@ pub(crate) struct LogWriter {
     run: RunId,
     epoch: u64,
     agent: String,
+    scope: Option<AgentScope>,
     next_id: u64,
     ids_until: u64,
     unflushed: Vec<RunEvent>,
@@ -77,6 +79,7 @@ impl LogWriter {
             run: new.id,
             epoch: 1,
             agent: new.entry_agent.clone(),
+            scope: None,
             next_id,
             ids_until: Self::first_reservation(&new.events),
             unflushed: Vec::new(),
@@ -107,6 +110,7 @@ impl LogWriter {
             run: run.id,
             epoch: run.epoch,
             agent: run.active_agent.clone(),
+            scope: None,
             next_id,
             ids_until: run.ids_until,
             unflushed: Vec::new(),
@@ -128,9 +132,10 @@ impl LogWriter {
         self.cancel_requested
     }
 
-    /// The agent whose events follow.
-    pub(crate) fn set_agent(&mut self, agent: &str) {
+    /// The agent whose events follow, and the call by which it was asked.
+    pub(crate) fn set_agent(&mut self, agent: &str, scope: Option<AgentScope>) {
         agent.clone_into(&mut self.agent);
+        self.scope = scope;
     }
 
     /// How long until [`Self::flush`] is due.
@@ -309,6 +314,7 @@ impl LogWriter {
             id,
             at: self.ambient.now(),
             agent: Some(self.agent.clone()),
+            scope: self.scope.clone().map(Box::new),
             what,
         }
     }

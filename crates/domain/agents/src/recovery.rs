@@ -130,6 +130,7 @@ impl RunService {
             id,
             at: now,
             agent: agent.clone(),
+            scope: None,
             what,
         });
         let last: Vec<_> = last.collect();

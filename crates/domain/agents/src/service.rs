@@ -238,6 +238,7 @@ impl RunService {
             id: 1,
             at,
             agent: Some(agent.to_owned()),
+            scope: None,
             what: began,
         }];
         NewRun {

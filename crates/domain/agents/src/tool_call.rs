@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     HostedAgent, ItemPlace, ModelTool, ToolCall, ToolCallStatus, What,
+    agent::asked_by,
+    asking,
     desk::{Desk, Stop},
 };
 
@@ -54,7 +56,7 @@ impl Toolbox<'_> {
             .emit(self.status(place, call, ToolCallStatus::InProgress))
             .await?;
         let (output, ended) = match self.perform(desk, agent, (name, call)).await? {
-            Ok(output) => (cut(output, self.limits.output_bytes), ToolCallStatus::Completed),
+            Ok(output) => (self.cut(output), ToolCallStatus::Completed),
             Err(error) => (error.to_string(), ToolCallStatus::Failed),
         };
         self.tell(desk, place, call, output.clone(), ended).await?;
@@ -80,11 +82,17 @@ impl Toolbox<'_> {
         Ok(desk.log.emit(self.status(place, call, ended)).await?)
     }
 
+    /// An output within the limit.
+    pub(crate) fn cut(&self, output: String) -> String {
+        cut(output, self.limits.output_bytes)
+    }
+
     /// Where the code of a tool is, whoever may call it.
     pub(crate) fn kind_of(&self, tool: &str) -> ToolKind {
         self.tools
             .find(tool)
             .map(|tool| tool.spec().kind.clone())
+            .or_else(|| asked_by(tool).map(asking::kind))
             .unwrap_or_default()
     }
 

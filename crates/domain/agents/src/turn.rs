@@ -128,7 +128,8 @@ impl<'a> Turn<'a> {
     /// Works until an agent has answered without calling anything. `progress` is where the run stands, also when this breaks
     /// off.
     pub(crate) async fn answer(&mut self, desk: &mut Desk, progress: &mut Progress) -> Result<(), Broken> {
-        loop {
+        self.take_place(desk, progress);
+        'steps: loop {
             if progress.calls.is_empty() {
                 if progress.model_turns == self.limits.model_turns {
                     return Err(self.over("too_many_model_turns", "the model was asked too often"));
@@ -136,16 +137,21 @@ impl<'a> Turn<'a> {
                 progress.model_turns += 1;
                 progress.calls_in_turn = 0;
                 let said = self.ask(desk, progress).await?;
-                if said.calls.is_empty() {
+                if !said.calls.is_empty() {
+                    if !said.text.is_empty() {
+                        progress.input.push(ModelInput::Assistant(said.text));
+                    }
+                    progress.calls = said.calls.into();
+                } else if progress.outer.is_empty() {
                     return Ok(());
+                } else {
+                    self.answer_asker(desk, said.text, progress).await?;
                 }
-                if !said.text.is_empty() {
-                    progress.input.push(ModelInput::Assistant(said.text));
-                }
-                progress.calls = said.calls.into();
             }
             while let Some(call) = progress.calls.front().cloned() {
-                let output = self.one_call(desk, &call, progress).await?;
+                let Some(output) = self.one_call(desk, &call, progress).await? else {
+                    continue 'steps;
+                };
                 let call_id = call.id.clone();
                 progress.input.extend([
                     ModelInput::ToolCall(call),
@@ -174,7 +180,7 @@ impl<'a> Turn<'a> {
             model: self.agent.model.clone(),
             instructions: self.agent.instructions.clone(),
             input: progress.input.clone(),
-            tools: self.offered(),
+            tools: self.offered(progress),
         };
         let mut stream = desk.wait(self.model.begin(request)).await??;
         let (step, now) = (progress.model_turns, self.toolbox.ambient.now());
@@ -183,7 +189,8 @@ impl<'a> Turn<'a> {
         while let Some(event) = desk.wait(stream.next()).await? {
             match event? {
                 ModelEvent::TextDelta(delta) => {
-                    if desk.text().len() + delta.len() > self.limits.answer_bytes {
+                    let so_far = desk.text().len().max(said.text.len());
+                    if so_far + delta.len() > self.limits.answer_bytes {
                         return Err(self.over("answer_too_long", "the answer grew too long"));
                     }
                     said.text.push_str(&delta);
@@ -206,9 +213,12 @@ impl<'a> Turn<'a> {
         Err(ModelError::Broken("the stream ended without its end mark".into()).into())
     }
 
-    fn offered(&self) -> Vec<ModelTool> {
+    fn offered(&self, progress: &Progress) -> Vec<ModelTool> {
         let mut offered = self.toolbox.offered_to(self.agent);
-        for handoff in &self.agent.handoffs {
+        offered.extend(self.offered_agents());
+        // Who was asked answers.
+        let handoffs = self.agent.handoffs.iter().filter(|_| progress.outer.is_empty());
+        for handoff in handoffs {
             let description = self
                 .agents
                 .find(&handoff.agent)
@@ -222,18 +232,19 @@ impl<'a> Turn<'a> {
         offered
     }
 
-    /// Does one call, or breaks off when a person has to be asked first.
+    /// Does one call, or breaks off when a person has to be asked first. `None` when an agent that was asked works on it.
     async fn one_call(
         &mut self,
         desk: &mut Desk,
         call: &ToolCall,
         progress: &mut Progress,
-    ) -> Result<String, Broken> {
+    ) -> Result<Option<String>, Broken> {
         let place = match progress.waiting.take() {
             Some(place) => place,
             None => self.show_call(desk, call).await?,
         };
-        let output = if let Some(handoff) = self.agent.handoff_by_tool(&call.name) {
+        let handoff = self.agent.handoff_by_tool(&call.name);
+        let output = if let Some(handoff) = handoff.filter(|_| progress.outer.is_empty()) {
             self.choose(desk, &place, call, &handoff.agent, progress).await?
         } else if let Some(decision) = progress.decision.take() {
             let name = (progress.model_turns, progress.calls_in_turn);
@@ -248,11 +259,19 @@ impl<'a> Turn<'a> {
                 progress.waiting = Some(place);
                 return Err(Broken::Waits);
             }
-            let name = (progress.model_turns, progress.calls_in_turn);
-            self.toolbox.call(desk, self.agent, &place, (name, call)).await?
+            let asked = self.agent.asked_by(&call.name);
+            if let Some(asked) = asked.and_then(|name| self.agents.find(name)) {
+                match self.ask_agent(desk, &place, (call, asked), progress).await? {
+                    Some(refused) => refused,
+                    None => return Ok(None),
+                }
+            } else {
+                let name = (progress.model_turns, progress.calls_in_turn);
+                self.toolbox.call(desk, self.agent, &place, (name, call)).await?
+            }
         };
         desk.end_call(place).await?;
-        Ok(output)
+        Ok(Some(output))
     }
 
     async fn show_call(&self, desk: &mut Desk, call: &ToolCall) -> Result<ItemPlace, Stop> {
@@ -302,7 +321,7 @@ impl<'a> Turn<'a> {
             tool: self.toolbox.kind_of(&call.name),
             approval,
             approved: Some(decision.approved),
-            reason: decision.reason.clone(),
+            reason: decision.reason.clone().map(String::into_boxed_str),
         };
         desk.log.emit(told).await?;
         if decision.approved {
@@ -327,7 +346,7 @@ impl<'a> Turn<'a> {
         let from = self.agent.name.clone();
         // The catalogue was checked when it was loaded.
         self.agent = self.agents.find(&handoff.agent).unwrap_or(self.agent);
-        desk.log.set_agent(&self.agent.name);
+        desk.log.set_agent(&self.agent.name, None);
         let updated = What::AgentUpdated {
             from,
             to: self.agent.name.clone(),

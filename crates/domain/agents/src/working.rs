@@ -134,7 +134,12 @@ impl RunService {
                 self.pause(run, &job.conversation_key, desk, &mut turn, progress)
                     .await
             }
-            (answered, _) => self.end((tenant, run), desk, &mut turn, answered).await,
+            (answered, progress) => {
+                if let Ok(mut progress) = progress {
+                    turn.leave_asked(&mut desk, &mut progress);
+                }
+                self.end((tenant, run), desk, &mut turn, answered).await
+            }
         };
         if outcome.is_none() {
             tracing::warn!(%run, "the run was lost to another owner");

@@ -1,11 +1,12 @@
 //! Reads one agent file.
 
 use chancery_access::Scope;
+use chancery_tools::CostClass;
 use toml::de::DeTable;
 
 use super::{
     AgentFault,
-    section::{Notes, Section, Source, Table},
+    section::{Notes, Section, Source, Table, Text},
 };
 use crate::{Bundle, HandOff, HandOffContext, HostedAgent};
 
@@ -17,8 +18,15 @@ const LONGEST_INSTRUCTIONS: usize = 32 * 1024;
 /// An agent as its file describes it, not yet checked against others.
 pub(super) struct Read {
     pub(super) agent: HostedAgent,
+    pub(super) selection: Selection,
     /// Where its texts stand.
     pub(super) notes: Notes,
+}
+
+/// Tools that an agent gets by what they are.
+pub(super) struct Selection {
+    pub(super) categories: Vec<String>,
+    pub(super) max_cost: Option<CostClass>,
 }
 
 /// The agent that `text` describes, else every fault of the file.
@@ -57,7 +65,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
         .map(|table| read_handoff(&source, table, &mut notes))
         .collect();
     match bundle {
-        Some(bundle) if notes.faults.is_empty() => {
+        Some((bundle, selection)) if notes.faults.is_empty() => {
             let instructions = instructions.trim().to_owned();
             let agent = HostedAgent {
                 name,
@@ -68,7 +76,11 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
                 bundle,
                 handoffs,
             };
-            Ok(Read { agent, notes })
+            Ok(Read {
+                agent,
+                selection,
+                notes,
+            })
         }
         Some(_) | None => Err(notes.faults),
     }
@@ -80,13 +92,15 @@ fn is_name(name: &str) -> bool {
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-fn read_bundle<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> Bundle {
+fn read_bundle<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> (Bundle, Selection) {
     let mut section = Section::new(source, "bundle.", table, notes);
-    let tools: Vec<_> = section.names("tools").into_iter().map(|name| name.text).collect();
-    let approval = section.optional_names("approval").unwrap_or_default();
-    let written = section.optional_text("scope", LONGEST_LINE);
+    let texts = |names: Vec<Text>| names.into_iter().map(|name| name.text).collect();
+    let bundle_tools = texts(section.names("tools"));
+    let categories = texts(section.optional_names("categories").unwrap_or_default());
+    let agents = texts(section.optional_names("agents").unwrap_or_default());
+    let approval = texts(section.optional_names("approval").unwrap_or_default());
     let mut scope = None;
-    if let Some(written) = written {
+    if let Some(written) = section.optional_text("scope", LONGEST_LINE) {
         match Scope::parse(&written.text) {
             Ok(read) => scope = Some(read),
             Err(error) => section.fault(
@@ -97,20 +111,25 @@ fn read_bundle<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> 
             ),
         }
     }
-    if let Some(stranger) = approval.iter().find(|name| !tools.contains(&name.text)) {
-        section.fault(
-            stranger.line,
-            "approval",
-            format!("{} is not among the tools of the bundle", stranger.text),
-            "name tools of `bundle.tools`",
-        );
+    let mut max_cost = None;
+    if let Some(written) = section.optional_text("max_cost", LONGEST_LINE) {
+        max_cost = CostClass::ALL
+            .into_iter()
+            .find(|class| class.as_str() == written.text);
+        if max_cost.is_none() {
+            let known = CostClass::ALL.map(CostClass::as_str).join(", ");
+            let problem = format!("{:?} is no class of cost", written.text);
+            section.fault(written.line, "max_cost", problem, format!("use one of {known}"));
+        }
     }
     section.end();
-    Bundle {
-        tools,
-        approval: approval.into_iter().map(|name| name.text).collect(),
+    let bundle = Bundle {
+        tools: bundle_tools,
+        agents,
+        approval,
         scope,
-    }
+    };
+    (bundle, Selection { categories, max_cost })
 }
 
 fn read_handoff<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> HandOff {

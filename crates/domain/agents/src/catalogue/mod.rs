@@ -1,5 +1,6 @@
 //! The hosted agents of a server, read from one TOML file each.
 
+mod bundle;
 mod fault;
 mod file;
 mod section;
@@ -10,7 +11,7 @@ use file::Read;
 
 pub use fault::{AgentFault, AgentsRefused};
 
-use crate::{HandOff, HostedAgent};
+use crate::HostedAgent;
 
 /// Every hosted agent, checked against each other and against the tools there are.
 #[derive(Debug)]
@@ -38,8 +39,11 @@ impl AgentCatalogue {
         }
         all.sort_by(|(_, one), (_, other)| one.agent.name.cmp(&other.agent.name));
         check_names(&all, &mut faults);
+        for (file, read) in &mut all {
+            bundle::complete(file, read, tools, &mut faults);
+        }
+        bundle::check_agents(&all, all.len() == files.len(), &mut faults);
         for (file, read) in &all {
-            check_tools(file, read, tools, &mut faults);
             // What a file that could not be read is called is not known, so its absence proves nothing.
             check_handoffs(file, read, &all, all.len() == files.len(), &mut faults);
         }
@@ -89,31 +93,6 @@ fn check_names(all: &[(&str, Read)], faults: &mut Vec<AgentFault>) {
             "there is no agent called triage",
             "add one: it answers when a turn names no agent",
         ));
-    }
-}
-
-fn check_tools(file: &str, read: &Read, tools: &ToolCatalogue, faults: &mut Vec<AgentFault>) {
-    const KEY: &str = "bundle.tools";
-    let named = &read.agent.bundle.tools;
-    for (place, name) in named.iter().enumerate() {
-        let known = || tools.iter().map(|tool| tool.spec().name.clone()).collect();
-        let fault = if named.iter().take(place).any(|earlier| earlier == name) {
-            Some((format!("{name} is named twice"), "name each tool once".to_owned()))
-        } else if name.starts_with(HandOff::TOOL_PREFIX) {
-            Some((
-                format!("{name} is the name of a hand-off"),
-                "declare it as [[handoffs]]".to_owned(),
-            ))
-        } else if tools.find(name).is_none() {
-            Some((
-                format!("there is no tool called {name}"),
-                format!("use one of {}", listed(known())),
-            ))
-        } else {
-            None
-        };
-        let line = read.notes.line(KEY, place);
-        faults.extend(fault.map(|(problem, remedy)| AgentFault::new(file, line, KEY, problem, remedy)));
     }
 }
 

@@ -1,5 +1,10 @@
-use chancery_tools::ToolCatalogue;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_access::Principal;
+use chancery_tools::{CostClass, Tool, ToolCatalogue, ToolError, ToolOutput, ToolSpec};
 use proptest::prelude::*;
+use serde_json::{Map, Value};
 
 use super::AgentCatalogue;
 use crate::{HandOffContext, testing};
@@ -138,7 +143,7 @@ fn each_fault_of_bundle_and_hand_offs_names_file_line_key_and_remedy() {
         ),
         (
             TRIAGE.replace("tools =", "tool = 1\ntools ="),
-            "t.toml:8: bundle.tool: is not known; remove it; known are tools, approval, scope",
+            "t.toml:8: bundle.tool: is not known; remove it; known are tools, categories, agents, approval, scope, max_cost",
         ),
         (
             TRIAGE.replace("tools = [\"clock\"]", ""),
@@ -170,7 +175,7 @@ fn each_fault_of_bundle_and_hand_offs_names_file_line_key_and_remedy() {
         ),
         (
             TRIAGE.replace("[bundle]", "[bundle]\napproval = [\"clock\",\n\"hammer\"]"),
-            "t.toml:9: bundle.approval: hammer is not among the tools of the bundle; name tools of `bundle.tools`",
+            "t.toml:9: bundle.approval: hammer is not among the tools of the bundle; name tools of `bundle.tools` or of its categories",
         ),
         (
             TRIAGE.replace("[bundle]", "[bundle]\nscope = \"ALL\""),
@@ -204,6 +209,131 @@ fn each_fault_of_bundle_and_hand_offs_names_file_line_key_and_remedy() {
     for (text, line) in cases {
         assert_eq!(faults(&[("t.toml", &text)]), [line], "{text}");
     }
+}
+
+/// Three tools of two categories, one of which costs something.
+fn shop() -> ToolCatalogue {
+    let tool = |name: &str, category: &str, cost: CostClass| -> Arc<dyn Tool> {
+        Arc::new(Listed(ToolSpec {
+            cost,
+            ..ToolSpec::built_in(name, "", category, serde_json::json!({"type": "object"}))
+        }))
+    };
+    ToolCatalogue::new([
+        tool("clock", "time", CostClass::Free),
+        tool("prices", "shop", CostClass::Free),
+        tool("orders", "shop", CostClass::Expensive),
+    ])
+    .unwrap()
+}
+
+struct Listed(ToolSpec);
+
+#[async_trait]
+impl Tool for Listed {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    async fn call(&self, _: &Principal, _: &Map<String, Value>) -> Result<ToolOutput, ToolError> {
+        Err(ToolError::Failed("it is listed and never called".to_owned()))
+    }
+}
+
+#[test]
+fn a_bundle_takes_tools_by_name_by_category_and_by_what_they_cost() {
+    let held = |bundle: &str| {
+        let text = TRIAGE.replace("tools = [\"clock\"]", bundle);
+        let agents = AgentCatalogue::load(&[("t.toml", &text)], &shop());
+        let agents = agents.map_err(|refused| refused.to_string())?;
+        Ok::<_, String>(agents.find("triage").unwrap().bundle.tools.clone())
+    };
+    for (bundle, tools) in [
+        ("tools = [\"clock\"]", vec!["clock"]),
+        (
+            "tools = [\"orders\"]\ncategories = [\"shop\"]",
+            vec!["orders", "prices"],
+        ),
+        (
+            "tools = []\ncategories = [\"shop\", \"time\"]\nmax_cost = \"metered\"\napproval = [\"prices\"]",
+            vec!["prices", "clock"],
+        ),
+    ] {
+        assert_eq!(held(bundle).unwrap(), tools, "{bundle}");
+    }
+    for (bundle, line) in [
+        (
+            "tools = []\ncategories = [\"shop\",\n\"food\"]",
+            "t.toml:10: bundle.categories: there is no tool of the category food; use one of shop, time",
+        ),
+        (
+            "tools = [\"orders\"]\nmax_cost = \"free\"",
+            "t.toml:8: bundle.tools: orders is expensive, more than max_cost free; raise bundle.max_cost or remove the tool",
+        ),
+        (
+            "tools = []\nmax_cost = \"cheap\"",
+            "t.toml:9: bundle.max_cost: \"cheap\" is no class of cost; use one of free, metered, expensive",
+        ),
+        (
+            "tools = []\ncategories = [\"shop\"]\nmax_cost = \"free\"\napproval = [\"orders\"]",
+            "t.toml:11: bundle.approval: orders is not among the tools of the bundle; name tools of `bundle.tools` or of its categories",
+        ),
+    ] {
+        assert_eq!(held(bundle).unwrap_err(), line, "{bundle}");
+    }
+}
+
+#[test]
+fn agents_ask_agents_there_are_and_never_in_a_circle() {
+    let asking = |name: &str, agents: &str| {
+        let bundle = format!("[bundle]\nagents = [{agents}]");
+        TRIAGE
+            .replace("name = \"triage\"", &format!("name = \"{name}\""))
+            .replace("[bundle]", &bundle)
+    };
+    let load = |triage: &str, a: &str, b: &str| {
+        let files = [
+            ("t.toml", asking("triage", triage)),
+            ("a.toml", asking("a", a)),
+            ("b.toml", asking("b", b)),
+        ];
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        AgentCatalogue::load(&files, &tools()).map_err(|refused| refused.to_string())
+    };
+    let agents = load("\"a\", \"b\"", "\"b\"", "").unwrap();
+    let triage = agents.find("triage").unwrap();
+    assert_eq!(
+        (triage.asked_by("ask_a"), triage.asked_by("ask_c")),
+        (Some("a"), None)
+    );
+    assert_eq!(
+        load("\"c\"", "", "").unwrap_err(),
+        "t.toml:8: bundle.agents: there is no agent called c; use one of a, b"
+    );
+    assert_eq!(
+        load("\"a\", \"a\"", "", "").unwrap_err(),
+        "t.toml:8: bundle.agents: a is named twice; name each agent once"
+    );
+    assert_eq!(
+        load("\"triage\"", "", "").unwrap_err(),
+        "t.toml:8: bundle.agents: the agents ask in a circle: triage, triage; remove triage, or break the circle elsewhere"
+    );
+    let circle = load("\"a\"", "\"b\"", "\"a\"").unwrap_err();
+    assert_eq!(
+        circle.lines().collect::<Vec<_>>(),
+        [
+            "a.toml:8: bundle.agents: the agents ask in a circle: a, b, a; remove b, or break the circle elsewhere",
+            "b.toml:8: bundle.agents: the agents ask in a circle: b, a, b; remove a, or break the circle elsewhere",
+        ]
+    );
+    let clash = asking("triage", "\"a\"").replace("\"clock\"", "\"ask_a\"");
+    let found = faults(&[("t.toml", &clash), ("a.toml", &asking("a", ""))]);
+    assert_eq!(
+        found,
+        [
+            "t.toml:9: bundle.tools: ask_a is the name of the tool that asks an agent; remove it, or the agent from `bundle.agents`"
+        ]
+    );
 }
 
 #[test]

@@ -138,6 +138,7 @@ pub(super) fn event(id: u64) -> RunEvent {
         id,
         at: second(id),
         agent: Some("triage".to_owned()),
+        scope: None,
         what,
     }
 }

@@ -27,6 +27,7 @@ instructions = "Help."
 [bundle]
 tools = ["clock", "hang", "bill", "panic", "mail"]
 approval = ["mail"]
+agents = ["expert"]
 [[handoffs]]
 agent = "coder"
 context = "full"
@@ -36,6 +37,21 @@ context = "fresh"
 [[handoffs]]
 agent = "last"
 context = "last_turn"
+"#;
+
+/// Who is asked, and hands off to nobody.
+const EXPERT: &str = r#"
+name = "expert"
+display_name = "Expert"
+description = "Knows."
+model = "m3"
+instructions = "I am expert."
+[bundle]
+tools = ["clock", "mail", "panic"]
+approval = ["mail"]
+[[handoffs]]
+agent = "triage"
+context = "full"
 "#;
 
 fn specialist(name: &str) -> String {
@@ -115,6 +131,7 @@ impl World {
             ("c.toml", &coder),
             ("f.toml", &fresh),
             ("l.toml", &last),
+            ("e.toml", EXPERT),
         ];
         let parts = RunParts {
             runs: storage.clone(),

@@ -1,6 +1,7 @@
 //! Runs from their beginning to their end, over storage in memory and with a clock that the test moves.
 
 mod approvals;
+mod asking;
 mod calls;
 mod endings;
 mod reading;

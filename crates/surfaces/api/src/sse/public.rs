@@ -1,7 +1,7 @@
 //! `public_sse_v1`: the envelope around every event.
 
 use bytes::Bytes;
-use chancery_agents::{Run, RunEvent};
+use chancery_agents::{AgentScope, Run, RunEvent};
 use chancery_ambient::Timestamp;
 use chancery_ids::ConversationKey;
 use serde::Serialize;
@@ -21,11 +21,19 @@ struct Envelope<'e> {
     response_id: (),
     agent: Option<&'e str>,
     workflow: (),
-    scope: (),
+    scope: Option<Scope<'e>>,
     provider_sequence_number: (),
     notices: Option<Vec<Notice>>,
     #[serde(flatten)]
     members: Members<'e>,
+}
+
+/// What happens inside the call of a tool.
+#[derive(Serialize)]
+struct Scope<'e> {
+    r#type: &'static str,
+    #[serde(flatten)]
+    of: &'e AgentScope,
 }
 
 /// The frame of an event. `id:` is what a client sends back as `Last-Event-ID`.
@@ -42,7 +50,10 @@ pub(super) fn frame(run: &Run, event: &RunEvent) -> Bytes {
         response_id: (),
         agent: event.agent.as_deref(),
         workflow: (),
-        scope: (),
+        scope: event.scope.as_deref().map(|scope| Scope {
+            r#type: "agent_tool",
+            of: scope,
+        }),
         provider_sequence_number: (),
         notices: Some(notices).filter(|notices| !notices.is_empty()),
         members,

@@ -44,6 +44,7 @@ pub(in crate::sse) fn event(id: u64, what: What) -> RunEvent {
         id,
         at,
         agent: Some("triage".to_owned()),
+        scope: None,
         what,
     }
 }
