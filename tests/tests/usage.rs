@@ -112,7 +112,8 @@ async fn after_a_kill_on_postgres_the_totals_are_those_of_the_runs() {
 async fn two_replicas_that_get_events_again_count_each_use_once() {
     let settings = Settings::postgres().await.with_careful_agent();
     let (one, other) = (settings.start().await, settings.start().await);
-    let (here, there) = (one.log_in().await, other.log_in().await);
+    let here = one.log_in().await;
+    let there = here.at(&other.url);
     let mut expected = (0, 0);
     for number in 0..6 {
         let person = if number % 2 == 0 { &here } else { &there };
@@ -128,11 +129,8 @@ async fn two_replicas_that_get_events_again_count_each_use_once() {
             waiting["approval_id"].as_str().unwrap(),
         );
         if goes_on {
-            let agreed = there.post(
-                &format!("/api/v1/approvals/{approval}"),
-                &json!({"approved": true}),
-            );
-            assert_eq!(agreed.await.status(), StatusCode::OK);
+            let (path, yes) = (format!("/api/v1/approvals/{approval}"), json!({"approved": true}));
+            assert_eq!(there.post(&path, &yes).await.status(), StatusCode::OK);
             expected = (expected.0 + 2, expected.1 + 1);
         } else {
             let stopped = there.request(Method::POST, &format!("/api/v1/runs/{run}/cancel"));

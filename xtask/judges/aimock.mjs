@@ -39,6 +39,22 @@ provider.on({ userMessage: "use the wrong key" }, {
   error: { message: "the key sk-secret is wrong", type: "invalid_request_error", code: "invalid_api_key" },
   status: 401,
 });
+// Ends as if all were well, without its end mark.
+provider.on({ userMessage: "stop without a word" }, { content: LONG }, { truncateAfterChunks: 6 });
+provider.on({ userMessage: "speak in tongues" }, { content: LONG }, { chaos: { malformedRate: 1 } });
+provider.on({ userMessage: "stall in the middle" }, { content: LONG }, { streamingProfile: { ttft: 0, tps: 0.2 } });
+provider.on(
+  { userMessage: "take the sledgehammer", hasToolResult: false },
+  { toolCalls: [{ name: "sledgehammer", arguments: {} }] },
+);
+provider.on(
+  { userMessage: "mumble to the clock", hasToolResult: false },
+  { toolCalls: [{ name: "get_current_time", arguments: '{"zone": "UT' }] },
+);
+for (const userMessage of ["take the sledgehammer", "mumble to the clock"]) {
+  provider.on({ userMessage, hasToolResult: true }, (request) => ({ content: `I was told: ${lastToolResult(request)}` }));
+}
+provider.on({ userMessage: "and now" }, { content: "Here I am again.", usage: USAGE });
 await provider.start();
 
 const headers = { "content-type": "application/json" };
@@ -53,8 +69,8 @@ const { access_token: token } = await (await post("/api/v1/auth/token", { email,
 headers.authorization = `Bearer ${token}`;
 
 // All frames of a turn, each with the moment it came.
-async function stream(message) {
-  const response = await post("/api/v1/chat/stream", { message });
+async function stream(message, conversation_id = null) {
+  const response = await post("/api/v1/chat/stream", { message, conversation_id });
   const frames = [];
   let text = "";
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
@@ -100,6 +116,49 @@ async function failed(message, code, { retryable, partial }) {
   }
   assert.equal(kept, seen(frames), "the history is not what was seen");
   assert.equal(asked(message).length, 1, "the provider was asked more than once");
+  await goesOn(frames);
+}
+
+// The next turn of the conversation is answered.
+async function goesOn(frames) {
+  const before = await history(frames);
+  const next = await stream("and now?", frames[0].conversation_id);
+  assert.equal(next.at(-1).kind, "final", JSON.stringify(next.at(-1)));
+  const after = (await history(frames)).map(({ content }) => content);
+  assert.deepEqual(after, [...before.map(({ content }) => content), "and now?", "Here I am again."]);
+}
+
+// A call that cannot be made: the model is told `why` and answers.
+async function refusedCall(message, why) {
+  const frames = await stream(message);
+  const { kind, final } = frames.at(-1);
+  assert.equal(kind, "final", JSON.stringify(frames.at(-1)));
+  assert.equal(final.status, "completed");
+  assert.match(final.response_text, why);
+  assert.equal(final.usage.requests, 2);
+  const states = frames.filter(({ kind }) => kind === "tool.status").map(({ tool }) => tool.status);
+  assert.equal(states.at(-1), "failed", JSON.stringify(states));
+  assert.equal((await history(frames)).at(-1).content, final.response_text);
+  await goesOn(frames);
+}
+
+// Turns of the model, calls of tools and tokens, in all.
+async function usage() {
+  const response = await fetch(`${url}/api/v1/usage?granularity=month`, { headers });
+  assert.equal(response.status, 200);
+  const { items } = await response.json();
+  const sum = (member) => items.reduce((total, item) => total + item[member], 0);
+  return ["requests", "tool_calls", "input_tokens", "output_tokens"].map(sum);
+}
+
+// What was used is told within seconds; then it stays.
+async function counts(expected) {
+  const deadline = Date.now() + 10_000;
+  const seen = async () => (await usage()).slice(0, expected.length);
+  while (JSON.stringify(await seen()) !== JSON.stringify(expected) && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.deepEqual(await seen(), expected);
 }
 
 async function proves(what, attempt) {
@@ -123,12 +182,16 @@ await proves("a turn is streamed, kept and counted", async () => {
   ]);
 });
 
+await proves("the tokens that the provider told are counted", () => counts([1, 0, 11, 7]));
+
 await proves("a tool is called and its result reaches the model", async () => {
   const answer = await (await post("/api/v1/chat", { message: "which hour is it" })).json();
   assert.match(answer.response, /^The tool says .*\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC/);
   assert.equal(answer.handoff_occurred, false);
   assert.equal(asked("which hour is it").length, 2);
 });
+
+await proves("a call and the two turns around it are counted", () => counts([3, 1]));
 
 await proves("triage hands off to the code assistant, who answers", async () => {
   const answer = await (await post("/api/v1/chat", { message: "mend my parser" })).json();
@@ -158,6 +221,21 @@ await proves("an answer that the provider cut for its length is none", () =>
 
 await proves("a refused key is said without quoting the provider", () =>
   failed("use the wrong key", "model_refused", { retryable: false, partial: false }));
+
+await proves("a stream that stops without its end mark is no answer", () =>
+  failed("stop without a word", "model_stream_broken", { retryable: true, partial: true }));
+
+await proves("an answer that is no stream of events is none", () =>
+  failed("speak in tongues", "model_stream_broken", { retryable: true, partial: false }));
+
+await proves("a provider that stalls in the middle runs into the deadline", () =>
+  failed("stall in the middle", "model_timeout", { retryable: true, partial: true }));
+
+await proves("a tool that nobody offered is not called, and the model learns of it", () =>
+  refusedCall("take the sledgehammer", /^I was told: the tool sledgehammer is not available here/));
+
+await proves("a tool is not called with arguments that are no JSON, and the model learns of it", () =>
+  refusedCall("mumble to the clock", /^I was told: .*JSON/));
 
 // aimock waits for answers that nobody reads any more.
 process.exit(0);

@@ -2,9 +2,10 @@
 
 import json
 import os
+import time
 
 import httpx
-from llmock.scenarios import Fail, Reply, StreamFault
+from llmock.scenarios import Fail, Reply, StreamFault, ToolFault
 from llmock.simulation import MockResponseSettings
 from llmock.testing import LLMockServer
 from llmock.verdict import judge
@@ -25,10 +26,11 @@ def login():
     client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
-def stream(message):
+def stream(message, conversation=None):
     """All frames of a turn; the last one is the only terminal one."""
     frames = []
-    with client.stream("POST", "/api/v1/chat/stream", json={"message": message}) as answer:
+    turn = {"message": message, "conversation_id": conversation}
+    with client.stream("POST", "/api/v1/chat/stream", json=turn) as answer:
         assert answer.status_code == 200, answer.read()
         frames = [json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:")]
     terminal = [frame for frame in frames if frame["kind"] in ("final", "error")]
@@ -76,6 +78,40 @@ def failed(what, *behaviours, code, partial, unavoidable=()):
     assert bool(seen(frames)) == partial, f"text before the failure: {seen(frames)!r}"
     assert WORDS.startswith(seen(frames)) and seen(frames) != WORDS
     assert findings <= set(unavoidable), findings
+    before, conversation = kept(frames), frames[0]["conversation_id"]
+    frames = stream("and now?", conversation)
+    assert frames[-1]["kind"] == "final", frames[-1]
+    assert frames[-1]["final"]["response_text"] == WORDS, frames[-1]
+    assert kept(frames) == before + WORDS, kept(frames)
+
+
+def coped(what, fault):
+    """A broken call is refused, the model learns of it and answers after all."""
+    frames, findings = case(what, fault, requests=2)
+    assert frames[-1]["kind"] == "final", frames[-1]
+    final = frames[-1]["final"]
+    assert final["status"] == "completed" and final["usage"]["requests"] == 2, final
+    # The model says its words with the call too.
+    assert final["response_text"] == f"{WORDS}\n\n{WORDS}" == kept(frames), final
+    ends = [frame["tool"]["status"] for frame in frames if frame["kind"] == "tool.status"]
+    assert ends[-1:] == ["failed"], ends
+    assert not findings, findings
+    frames = stream("and now?", frames[0]["conversation_id"])
+    assert frames[-1]["final"]["response_text"] == WORDS, frames[-1]
+
+
+def counted(requests):
+    """What was used is told within seconds; no call of a tool was ever made."""
+    for _ in range(100):
+        items = client.get("/api/v1/usage", params={"granularity": "month"}).json()["items"]
+        seen = sum(item["requests"] for item in items)
+        if seen >= requests:
+            break
+        time.sleep(0.1)
+    assert seen == requests, f"{seen} turns of the model are counted, not {requests}"
+    assert sum(item["tool_calls"] for item in items) == 0, items
+    assert sum(item["output_tokens"] for item in items) > 0, items
+    print(f"ok: {requests} turns of the model are counted")
 
 
 with provider:
@@ -112,5 +148,10 @@ with provider:
         code="model_timeout",
         partial=True,
     )
+    coped("a tool that nobody offered is not called", ToolFault("unknown_tool"))
+    coped("a tool is not called with arguments that are no JSON", ToolFault("malformed_arguments"))
+    # Two answers; three retried into one each; one refused, which no model began; four broken and what followed each; two with a
+    # broken call in three turns each.
+    counted(TURNS)
     # It waits for answers that nobody reads any more.
     os._exit(0)

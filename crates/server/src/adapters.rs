@@ -12,10 +12,9 @@ use chancery_agents::{
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySetName, PublishedKeys};
-use chancery_billing::{UsageLedger, UsageService};
 use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
 use chancery_conversations::ConversationService;
-use chancery_events::{Event, OutboxStore, Relay};
+use chancery_events::{Event, OutboxStore};
 use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
 use chancery_in_process::{
     DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
@@ -26,7 +25,7 @@ use chancery_oauth::Published;
 use chancery_registry::{AppService, AppServiceParts, AppServiceSettings};
 use chancery_store_sql::{
     Database, DatabaseSettings, DatabaseUrl, Migrator, SqlAccounts, SqlApps, SqlAudit, SqlConversations,
-    SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens, SqlUsage,
+    SqlOutbox, SqlRefreshFamilies, SqlRevocations, SqlRuns, SqlServiceTokens,
 };
 use chancery_tokens::{Peppers, TokenService, TokenSettings};
 use chancery_vault::Transit;
@@ -37,10 +36,12 @@ use crate::{
     time_keeper::TimeKeeper,
 };
 
+mod followers;
 mod keys;
 mod people;
 mod tools;
 
+use followers::{relay, usage};
 use keys::vault_client;
 pub(crate) use keys::{accept_keys, existing_keys, keys, read_keys, rewrap_keys};
 pub(crate) use people::people;
@@ -55,7 +56,6 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     let database = ready_database(config).await?;
     let (ambient, time_keeper) = TimeKeeper::start(&database, ambient).await?;
     let redis = redis(config).await?;
-    let outbox = Arc::new(SqlOutbox::new(database.clone()));
     let open_keys = |set| keys(config, set, &database, &ambient);
     let (api_keys, trust_keys) =
         futures::try_join!(open_keys(KeySetName::Api), open_keys(KeySetName::Trust))?;
@@ -114,18 +114,6 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         ambient: ambient.clone(),
     };
     let runs = Arc::new(RunService::new(parts, run_settings(config)));
-    let trail = Arc::new(AuditTrail::new(
-        Arc::new(SqlAudit::new(database.clone())),
-        ambient.clock.clone(),
-    ));
-    let stored_usage = Arc::new(SqlUsage::new(database.clone()));
-    let ledger = Arc::new(UsageLedger::new(stored_usage.clone(), metrics.clone()));
-    let usage = UsageService::new(
-        stored_usage.clone(),
-        stored_usage,
-        ambient.clock.clone(),
-        config.billing.kept_days,
-    );
     let apps = Arc::new(apps(config, &database, redis.as_ref(), &tokens, &ambient));
     let readiness = Readiness {
         database: database.clone(),
@@ -149,8 +137,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         runs,
         agents,
         tools,
-        usage: Arc::new(usage),
-        relay: Arc::new(Relay::new(outbox, vec![trail, ledger], ambient.clock.clone())),
+        usage: Arc::new(usage(config, &database, &ambient)),
+        relay: Arc::new(relay(&database, &metrics, &ambient)),
         metrics,
         time_keeper,
         readiness: Arc::new(readiness),

@@ -56,7 +56,7 @@ pub(crate) struct LogWriter {
     flushed_at: Duration,
     lease_ends: Duration,
     cancel_requested: bool,
-    /// What the run uses: stored with its events.
+    /// What the run uses. It goes with the next flush and makes none due: a flush is a commit.
     pub(crate) meter: Meter,
 }
 
@@ -140,7 +140,7 @@ impl LogWriter {
 
     /// How long until [`Self::flush`] is due.
     pub(crate) fn due_in(&self) -> Duration {
-        let pause = if self.unflushed.is_empty() && self.meter.unstored().is_none() {
+        let pause = if self.unflushed.is_empty() {
             RENEW
         } else {
             self.policy.every()

@@ -165,6 +165,8 @@ impl RunService {
     ) -> Result<(), Fault> {
         let mut checkpoint: Checkpoint = serde_json::from_str(checkpoint).map_err(Fault::corrupt)?;
         checkpoint.progress.decision = Some(decision);
+        // An older program did not count them, and there is the one that waited.
+        checkpoint.progress.calls_in_turn = checkpoint.progress.calls_in_turn.max(1);
         let log = LogWriter::of_resumed_run(
             self.parts.runs.clone(),
             self.parts.fan_out.clone(),

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod fan_out;
+mod outbox;
 mod quota;
 mod scripted_model;
 mod storage;

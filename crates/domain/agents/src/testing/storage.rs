@@ -1,19 +1,16 @@
 //! Runs, messages and events in memory. It keeps to every clause of the contract, counts commits, checks what only the
 //! engine can break, and fails on request.
 
-use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_conversations::{Conversation, Message, MessageStatus, Role};
-use chancery_events::{Event, OutboxStore};
-use chancery_ids::{ConversationId, EventId, RunId, TenantId, UserId};
+use chancery_events::Event;
+use chancery_ids::{ConversationId, RunId, TenantId, UserId};
 
 use crate::{
     Approval, Begun, Finish, Flush, Flushed, NewRun, Pause, Run, RunEvent, RunStatus, RunStore,
@@ -448,23 +445,6 @@ impl RunSystemStore for Storage {
         runs.sort_by_key(|run| run.lease_until);
         runs.truncate(usize::from(limit));
         Ok(runs)
-    }
-}
-
-#[async_trait]
-impl OutboxStore for Storage {
-    async fn announce(&self, events: &[Event]) -> Result<(), Fault> {
-        self.state().events.extend_from_slice(events);
-        Ok(())
-    }
-
-    async fn claim(&self, _: Timestamp, _: Duration, _: u16) -> Result<Vec<Event>, Fault> {
-        Ok(self.state().events.clone())
-    }
-
-    async fn settle(&self, delivered: &[EventId]) -> Result<(), Fault> {
-        self.state().events.retain(|event| !delivered.contains(&event.id));
-        Ok(())
     }
 }
 

@@ -185,11 +185,13 @@ async fn a_run_whose_owner_is_gone_tells_what_its_last_flush_knew() {
 }
 
 #[tokio::test]
-async fn a_silent_tool_is_flushed_with_the_rest_and_not_five_seconds_later() {
+async fn what_is_used_goes_with_the_flush_of_the_events_around_it() {
     let world = World::new(FlushPolicy::AfterReaders);
     world.model.turn([call("hang", "{}")]);
     let started = world.start("x").await;
     world.pass(Duration::from_secs(2)).await;
     let run = world.storage.run(started.run);
     assert_eq!((run.status, run.used.len()), (RunStatus::Running, 2));
+    // The beginning and one flush.
+    assert_eq!(world.commits(), 2);
 }
