@@ -15,10 +15,61 @@ pub struct HostedAgent {
     pub model: String,
     /// What the model is told first. Never shown to clients.
     pub instructions: String,
+    /// What of the conversation it is shown.
+    pub memory: Memory,
     /// What it may use.
     pub bundle: Bundle,
     /// Whom it may hand to.
     pub handoffs: Vec<HandOff>,
+}
+
+/// What of the conversation an agent is shown when a turn is addressed to it: answered turns, the latest of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// How it is chosen.
+    pub strategy: MemoryStrategy,
+    /// Messages, at most; up to [`Memory::MOST_MESSAGES`].
+    pub messages: usize,
+    /// Bytes of their text, at most. A message is shown whole or not at all.
+    pub bytes: usize,
+}
+
+impl Memory {
+    /// As many as are read at once.
+    pub const MOST_MESSAGES: usize = 100;
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            strategy: MemoryStrategy::Trim,
+            messages: 20,
+            bytes: 128 * 1024,
+        }
+    }
+}
+
+/// How the messages that an agent is shown are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryStrategy {
+    /// None: each turn stands for itself.
+    None,
+    /// The latest, within the bounds.
+    Trim,
+}
+
+impl MemoryStrategy {
+    /// Every strategy.
+    pub const ALL: [Self; 2] = [Self::None, Self::Trim];
+
+    /// The name in agent files and in requests.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Trim => "trim",
+        }
+    }
 }
 
 /// The tools of an agent.

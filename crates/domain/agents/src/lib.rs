@@ -32,7 +32,7 @@ mod tool_call;
 mod turn;
 mod working;
 
-pub use agent::{Bundle, HandOff, HandOffContext, HostedAgent};
+pub use agent::{Bundle, HandOff, HandOffContext, HostedAgent, Memory, MemoryStrategy};
 pub use approval::{Approval, ApprovalState, Decision, LONGEST_REASON, Pause, Settled, Settlement};
 pub use catalogue::{AgentCatalogue, AgentFault, AgentsRefused};
 pub use error::{ApprovalRefused, ChatRefused, ReadRefused};

@@ -22,8 +22,6 @@ pub struct RunLimits {
     pub tool: ToolLimits,
     /// How long a run waits for a person to agree to a call.
     pub approval: Duration,
-    /// Messages of the conversation that a model gets to see.
-    pub context_messages: u8,
 }
 
 impl Default for RunLimits {
@@ -36,7 +34,6 @@ impl Default for RunLimits {
             answer_bytes: 256 * 1024,
             tool: ToolLimits::default(),
             approval: Duration::from_hours(24),
-            context_messages: 20,
         }
     }
 }

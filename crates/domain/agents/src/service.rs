@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::{
     AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, LARGEST_MESSAGE, LEASE, LifecycleStatus,
-    Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore, RunSystemStore,
-    TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
+    MemoryStrategy, Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore,
+    RunSystemStore, TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
 };
 
 /// What runs work with.
@@ -70,6 +70,8 @@ pub struct StartChat {
     pub text: String,
     /// The agent addressed; [`AgentCatalogue::DEFAULT`] when absent.
     pub agent: Option<String>,
+    /// What of the conversation the agent is shown, in place of its own strategy.
+    pub memory: Option<MemoryStrategy>,
     /// Whether its events are streamed to the person; such turns have a limit of their own.
     pub streamed: bool,
 }
@@ -150,6 +152,7 @@ impl RunService {
             return Err(ChatRefused::ShuttingDown);
         }
         self.take_turn(caller.tenant, owner, chat.streamed).await?;
+        let memory = chat.memory;
         let new = self.new_run(caller, owner, chat, &agent);
         // Whoever meets a run that was abandoned ends it; then the turn is tried again.
         for _ in 0..3 {
@@ -158,7 +161,7 @@ impl RunService {
                     conversation,
                     position,
                 } => {
-                    return Ok(self.work(caller, new, conversation, position).await);
+                    return Ok(self.work(caller, new, (conversation, position), memory).await);
                 }
                 Begun::Busy(other) if other.lease_until < self.parts.ambient.now() => {
                     self.recover_one(&other, self.parts.ambient.now()).await?;

@@ -11,8 +11,8 @@ use futures::FutureExt;
 use tokio::sync::watch;
 
 use crate::{
-    Answer, FinalStatus, Finish, HostedAgent, LifecycleStatus, ModelInput, NewRun, Outcome, RunFailure,
-    RunService, RunStatus, StartedRun, What,
+    Answer, FinalStatus, Finish, HostedAgent, LifecycleStatus, Memory, MemoryStrategy, ModelInput, NewRun,
+    Outcome, RunFailure, RunService, RunStatus, StartedRun, What,
     checkpoint::{Checkpoint, Progress},
     desk::{Desk, Order, Spoken, Stop},
     live::LiveRuns,
@@ -26,8 +26,8 @@ impl RunService {
         &self,
         caller: &Principal,
         new: NewRun,
-        conversation: ConversationId,
-        position: u64,
+        (conversation, position): (ConversationId, u64),
+        strategy: Option<MemoryStrategy>,
     ) -> StartedRun {
         // Before anybody can follow: who finds a run not carried here reads its log, and that is slow.
         let fan_out = &self.parts.fan_out;
@@ -49,6 +49,7 @@ impl RunService {
                 conversation,
                 position,
                 text: new.text,
+                strategy,
             },
         };
         self.spawn(caller, job)
@@ -87,8 +88,12 @@ impl RunService {
                 conversation,
                 position,
                 text,
+                strategy,
             } => {
-                let before = self.context(tenant, conversation, position).await;
+                let memory = turn.agent.memory;
+                let strategy = strategy.unwrap_or(memory.strategy);
+                let memory = Memory { strategy, ..memory };
+                let before = self.context(tenant, conversation, position, memory).await;
                 (
                     before.map(|before| Progress::new(before, text)),
                     Spoken::default(),
@@ -161,14 +166,15 @@ impl RunService {
         )
     }
 
-    /// The turns before this one that were answered, oldest first. Unanswered ones would be noise.
+    /// The turns before this one that were answered, oldest first, as far as `memory` reaches. Unanswered ones would be noise.
     async fn context(
         &self,
         tenant: TenantId,
         conversation: ConversationId,
         position: u64,
+        memory: Memory,
     ) -> Result<Vec<ModelInput>, Fault> {
-        if position == 0 {
+        if position == 0 || memory.strategy == MemoryStrategy::None {
             return Ok(Vec::new());
         }
         let before = chancery_conversations::MessagePlace { position };
@@ -186,7 +192,12 @@ impl RunService {
             .items
             .into_iter()
             .filter(|message| message.status == MessageStatus::Completed)
-            .take(usize::from(self.settings.limits.context_messages));
+            .take(memory.messages);
+        let mut left = memory.bytes;
+        let completed = completed.map_while(|message| {
+            left = left.checked_sub(message.content.len())?;
+            Some(message)
+        });
         let mut input: Vec<_> = completed
             .map(|message| match message.role {
                 Role::User => ModelInput::User(message.content),
@@ -282,6 +293,8 @@ pub(crate) enum Start {
         conversation: ConversationId,
         position: u64,
         text: String,
+        /// In place of the agent's own.
+        strategy: Option<MemoryStrategy>,
     },
     /// Where the run waited.
     Checkpoint(Box<Checkpoint>),

@@ -8,12 +8,13 @@ use super::{
     AgentFault,
     section::{Notes, Section, Source, Table, Text},
 };
-use crate::{Bundle, HandOff, HandOffContext, HostedAgent};
+use crate::{Bundle, HandOff, HandOffContext, HostedAgent, Memory, MemoryStrategy};
 
 /// `transfer_to_<name>` has to fit the 64 characters that models allow a tool's name.
 const LONGEST_NAME: usize = 52;
 const LONGEST_LINE: usize = 1024;
 const LONGEST_INSTRUCTIONS: usize = 32 * 1024;
+const MOST_MEMORY_BYTES: usize = 4 * 1024 * 1024;
 
 /// An agent as its file describes it, not yet checked against others.
 pub(super) struct Read {
@@ -49,6 +50,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
     let description = section.text("description", LONGEST_LINE);
     let model = section.text("model", LONGEST_LINE);
     let instructions = section.text("instructions", LONGEST_INSTRUCTIONS);
+    let memory = section.optional_table("memory");
     let bundle = section.table("bundle");
     let handoffs = section.tables("handoffs");
     section.end();
@@ -59,6 +61,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
         let fault = AgentFault::new(file, line, "name", problem, "use a-z, 0-9 and _");
         notes.faults.push(fault);
     }
+    let memory = memory.map(|table| read_memory(&source, table, &mut notes));
     let bundle = bundle.map(|table| read_bundle(&source, table, &mut notes));
     let handoffs = handoffs
         .into_iter()
@@ -73,6 +76,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
                 description,
                 model,
                 instructions,
+                memory: memory.unwrap_or_default(),
                 bundle,
                 handoffs,
             };
@@ -90,6 +94,21 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
 fn is_name(name: &str) -> bool {
     name.bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn read_memory<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> Memory {
+    let mut section = Section::new(source, "memory.", table, notes);
+    let mut memory = Memory::default();
+    section.require("strategy");
+    let all = &MemoryStrategy::ALL;
+    let strategy = section.choice("strategy", "strategy", all, MemoryStrategy::as_str);
+    let messages = section.optional_count("messages", Memory::MOST_MESSAGES);
+    let bytes = section.optional_count("bytes", MOST_MEMORY_BYTES);
+    section.end();
+    memory.strategy = strategy.unwrap_or(memory.strategy);
+    memory.messages = messages.unwrap_or(memory.messages);
+    memory.bytes = bytes.unwrap_or(memory.bytes);
+    memory
 }
 
 fn read_bundle<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> (Bundle, Selection) {
@@ -111,17 +130,7 @@ fn read_bundle<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> 
             ),
         }
     }
-    let mut max_cost = None;
-    if let Some(written) = section.optional_text("max_cost", LONGEST_LINE) {
-        max_cost = CostClass::ALL
-            .into_iter()
-            .find(|class| class.as_str() == written.text);
-        if max_cost.is_none() {
-            let known = CostClass::ALL.map(CostClass::as_str).join(", ");
-            let problem = format!("{:?} is no class of cost", written.text);
-            section.fault(written.line, "max_cost", problem, format!("use one of {known}"));
-        }
-    }
+    let max_cost = section.choice("max_cost", "class of cost", &CostClass::ALL, CostClass::as_str);
     section.end();
     let bundle = Bundle {
         tools: bundle_tools,
@@ -135,23 +144,11 @@ fn read_bundle<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> 
 fn read_handoff<'i>(source: &Source<'i>, table: Table<'i>, notes: &mut Notes) -> HandOff {
     let mut section = Section::new(source, "handoffs.", table, notes);
     let agent = section.text("agent", LONGEST_NAME);
-    let written = section.required_text("context", LONGEST_LINE);
-    let mut context = HandOffContext::Fresh;
-    if let Some(written) = written {
-        let mut all = HandOffContext::ALL.into_iter();
-        match all.find(|context| context.as_str() == written.text) {
-            Some(known) => context = known,
-            None => section.fault(
-                written.line,
-                "context",
-                format!("{:?} is no context", written.text),
-                format!(
-                    "use one of {}",
-                    HandOffContext::ALL.map(HandOffContext::as_str).join(", ")
-                ),
-            ),
-        }
-    }
+    section.require("context");
+    let all = &HandOffContext::ALL;
+    let context = section.choice("context", "context", all, HandOffContext::as_str);
     section.end();
+    // Where it is at fault, nobody uses this.
+    let context = context.unwrap_or(HandOffContext::Fresh);
     HandOff { agent, context }
 }

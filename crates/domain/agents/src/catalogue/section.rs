@@ -11,6 +11,7 @@ use super::AgentFault;
 
 /// Names in one list, and tables in one array of tables.
 const MOST_ITEMS: usize = 64;
+const LONGEST_CHOICE: usize = 64;
 
 /// A file as it was written.
 pub(super) struct Source<'i> {
@@ -103,10 +104,15 @@ impl<'f, 'i> Section<'f, 'i> {
 
     /// A text that must be there, with its line; `None` when it is at fault.
     pub(super) fn required_text(&mut self, key: &'static str, longest: usize) -> Option<Text> {
+        self.require(key);
+        self.optional_text(key, longest)
+    }
+
+    /// Notes it as a fault when a text is not there.
+    pub(super) fn require(&mut self, key: &'static str) {
         if !self.table.members.contains_key(key) {
             self.missing(key, format!("add `{key} = \"…\"`"));
         }
-        self.optional_text(key, longest)
     }
 
     /// A text that may be absent; `None` too when it is at fault.
@@ -130,6 +136,45 @@ impl<'f, 'i> Section<'f, 'i> {
             return Some(Text { line, text });
         }
         None
+    }
+
+    /// One of `all`, by its name; `None` when it is absent or at fault.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        all: &[T],
+        name: impl Fn(T) -> &'static str,
+    ) -> Option<T> {
+        let written = self.optional_text(key, LONGEST_CHOICE)?;
+        let chosen = all.iter().copied().find(|one| name(*one) == written.text);
+        if chosen.is_none() {
+            let problem = format!("{:?} is no {what}", written.text);
+            let known: Vec<_> = all.iter().map(|one| name(*one)).collect();
+            self.fault(
+                written.line,
+                key,
+                problem,
+                format!("use one of {}", known.join(", ")),
+            );
+        }
+        chosen
+    }
+
+    /// A whole number from 1 that may be absent; `None` too when it is at fault.
+    pub(super) fn optional_count(&mut self, key: &'static str, most: usize) -> Option<usize> {
+        let (line, value) = self.take(key)?;
+        let remedy = format!("write a number from 1 to {most}");
+        let Some(written) = value.get_ref().as_integer() else {
+            self.fault(line, key, is_a(value.get_ref()), remedy);
+            return None;
+        };
+        let count = usize::from_str_radix(written.as_str(), written.radix()).ok();
+        let count = count.filter(|count| (1..=most).contains(count));
+        if count.is_none() {
+            self.fault(line, key, format!("{written} is out of bounds"), remedy);
+        }
+        count
     }
 
     /// An array of strings that must be there; empty when it is at fault.

@@ -111,7 +111,7 @@ fn each_fault_of_a_file_names_file_line_key_and_remedy() {
         (
             TRIAGE.replace("model", "modle = 1\nmodel"),
             "t.toml:5: modle: is not known; remove it; known are name, display_name, description, model, \
-             instructions, bundle, handoffs",
+             instructions, memory, bundle, handoffs",
         ),
         (
             TRIAGE.replace("\"triage\"", "\"Tri age\""),
@@ -180,6 +180,21 @@ fn each_fault_of_bundle_and_hand_offs_names_file_line_key_and_remedy() {
         (
             TRIAGE.replace("[bundle]", "[bundle]\nscope = \"ALL\""),
             "t.toml:8: bundle.scope: a scope is written namespace:verb, in lower case; correct it or remove it",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "[memory]\nmessages = 3\n[bundle]"),
+            "t.toml:7: memory.strategy: is missing; add `strategy = \"…\"`",
+        ),
+        (
+            TRIAGE.replace("[bundle]", "[memory]\nstrategy = \"dream\"\n[bundle]"),
+            "t.toml:8: memory.strategy: \"dream\" is no strategy; use one of none, trim",
+        ),
+        (
+            TRIAGE.replace(
+                "[bundle]",
+                "[memory]\nstrategy = \"trim\"\nmessages = 101\n[bundle]",
+            ),
+            "t.toml:9: memory.messages: 101 is out of bounds; write a number from 1 to 100",
         ),
         (
             TRIAGE.replace("[bundle]", "handoffs = 1\n[bundle]"),

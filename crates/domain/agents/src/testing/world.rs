@@ -46,6 +46,10 @@ display_name = "Expert"
 description = "Knows."
 model = "m3"
 instructions = "I am expert."
+[memory]
+strategy = "trim"
+messages = 3
+bytes = 8
 [bundle]
 tools = ["clock", "mail", "panic"]
 approval = ["mail"]
@@ -180,6 +184,7 @@ impl World {
             conversation_key,
             text: said.to_owned(),
             agent: None,
+            memory: None,
             streamed: false,
         }
     }

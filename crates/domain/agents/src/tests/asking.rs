@@ -32,7 +32,11 @@ async fn an_agent_that_is_asked_answers_the_agent_and_not_the_person() {
     let (instructions, input, tools) = shown(&world, 1);
     assert_eq!(instructions, "I am expert.");
     assert_eq!(input, [ModelInput::User("what is it".to_owned())]);
-    assert_eq!(tools, ["clock", "mail", "panic"], "no hand-offs: who is asked answers");
+    assert_eq!(
+        tools,
+        ["clock", "mail", "panic"],
+        "no hand-offs: who is asked answers"
+    );
     let (instructions, input, tools) = shown(&world, 3);
     assert_eq!(instructions, "Help.");
     assert!(tools.contains(&"ask_expert".to_owned()));

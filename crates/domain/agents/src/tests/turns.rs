@@ -6,7 +6,7 @@ use chancery_events::EventKind;
 
 use super::{POLICIES, assert_whole, end_of, outline, said, world};
 use crate::{
-    ChatRefused, FinalStatus, ModelEvent, ModelInput, RunStatus, StartChat, What,
+    ChatRefused, FinalStatus, MemoryStrategy, ModelEvent, ModelInput, RunStatus, StartChat, What,
     testing::{Step, World, call, text},
 };
 
@@ -270,4 +270,29 @@ async fn a_person_begins_sixty_turns_a_minute_and_streams_thirty_and_others_are_
         world.model.turn([text("hi")]);
         world.log_of("hi").await;
     }
+}
+
+#[tokio::test]
+async fn an_agent_is_shown_as_much_of_the_conversation_as_its_memory_or_the_turn_says() {
+    let world = world();
+    for said in ["one", "two", "three"] {
+        world.model.turn([text("yes")]);
+        world.log_of(said).await;
+    }
+    let shown = async |memory: Option<MemoryStrategy>, agent: &str| {
+        world.model.turn([text("yes")]);
+        let turn = StartChat {
+            memory,
+            agent: Some(agent.to_owned()),
+            ..world.chat("now")
+        };
+        let started = world.service.start(&world.caller, turn).await.unwrap();
+        started.outcome().await.unwrap();
+        world.model.asked().pop().unwrap().input.len() - 1
+    };
+    assert_eq!(shown(None, "triage").await, 6);
+    assert_eq!(shown(Some(MemoryStrategy::None), "triage").await, 0);
+    // Three messages, and no more than eight bytes: of "yes", "now", "yes" the third does not fit any more.
+    assert_eq!(shown(None, "expert").await, 2);
+    assert_eq!(shown(Some(MemoryStrategy::None), "expert").await, 0);
 }

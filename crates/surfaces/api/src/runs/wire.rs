@@ -1,6 +1,6 @@
 //! Turns as clients send them, and answers as they read them.
 
-use chancery_agents::{Approval, Decision, LARGEST_MESSAGE, Outcome, RunStatus, StartChat};
+use chancery_agents::{Approval, Decision, LARGEST_MESSAGE, MemoryStrategy, Outcome, RunStatus, StartChat};
 use chancery_ambient::Timestamp;
 use chancery_ids::{ApprovalId, ConversationKey, ConversationKeyError, RunId};
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,7 @@ use crate::{
     sse::UsageMembers,
 };
 
-/// A turn. What published clients send besides (`context`, `attachments`, `run_options`, `memory_strategy` and the like) is
-/// accepted and ignored.
+/// A turn. What published clients send besides (`context`, `attachments`, `run_options` and the like) is accepted and ignored.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ChatBody {
     /// 1 byte to 32 KiB.
@@ -25,6 +24,15 @@ pub(super) struct ChatBody {
     conversation_id: Option<String>,
     /// `triage` when absent or unknown.
     agent_type: Option<String>,
+    /// What of the conversation the agent is shown; as its file says when absent.
+    memory_strategy: Option<MemoryBody>,
+}
+
+/// What of the conversation an agent is shown in one turn.
+#[derive(Deserialize, ToSchema)]
+struct MemoryBody {
+    /// `none`: this turn stands for itself. `trim`: the latest messages, as many as the agent's file allows.
+    mode: String,
 }
 
 impl Checked for ChatBody {
@@ -49,10 +57,25 @@ impl Checked for ChatBody {
         if let Some(Err(error)) = &named {
             violations.add(bad_key(*error));
         }
+        let known = |mode: &str| {
+            MemoryStrategy::ALL
+                .into_iter()
+                .find(|known| known.as_str() == mode)
+        };
+        let memory = self
+            .memory_strategy
+            .as_ref()
+            .and_then(|memory| known(&memory.mode));
+        if self.memory_strategy.is_some() && memory.is_none() {
+            let names = MemoryStrategy::ALL.map(MemoryStrategy::as_str).join(" or ");
+            let violation = Violation::new("body", "enum", format!("Input should be {names}"));
+            violations.add(violation.at("memory_strategy").at("mode"));
+        }
         violations.or(StartChat {
             conversation_key: named.and_then(Result::ok),
             text: self.message,
             agent: self.agent_type,
+            memory,
             streamed: false,
         })
     }
