@@ -67,8 +67,8 @@ impl Checked for ChatBody {
             .as_ref()
             .and_then(|memory| known(&memory.mode));
         if self.memory_strategy.is_some() && memory.is_none() {
-            let names = MemoryStrategy::ALL.map(MemoryStrategy::as_str).join(" or ");
-            let violation = Violation::new("body", "enum", format!("Input should be {names}"));
+            let modes = MemoryStrategy::ALL.map(MemoryStrategy::as_str).join(" or ");
+            let violation = Violation::new("body", "enum", format!("Input should be {modes}"));
             violations.add(violation.at("memory_strategy").at("mode"));
         }
         violations.or(StartChat {
