@@ -40,9 +40,10 @@ provider.on({ userMessage: "use the wrong key" }, {
   status: 401,
 });
 // Ends as if all were well, without its end mark.
-provider.on({ userMessage: "stop without a word" }, { content: LONG }, { truncateAfterChunks: 6 });
+provider.on({ userMessage: "stop without a word" }, { content: LONG }, { latency: 50, truncateAfterChunks: 12 });
 provider.on({ userMessage: "speak in tongues" }, { content: LONG }, { chaos: { malformedRate: 1 } });
-provider.on({ userMessage: "stall in the middle" }, { content: LONG }, { streamingProfile: { ttft: 0, tps: 0.2 } });
+const stall = { ttftMs: 0, interChunkDelaysMs: [...Array(11).fill(20), 60_000], totalDurationMs: 60_220 };
+provider.on({ userMessage: "stall in the middle" }, { content: LONG }, { recordedTimings: stall });
 provider.on(
   { userMessage: "take the sledgehammer", hasToolResult: false },
   { toolCalls: [{ name: "sledgehammer", arguments: {} }] },

@@ -5,7 +5,7 @@ use crate::Outcome;
 
 pub(super) const JUDGE: Judge = Judge {
     name: "aimock",
-    about: "agents answer, call tools, hand off and fail clearly on aimock's two OpenAI APIs",
+    about: "agents answer, call tools, hand off, fail clearly, go on and are counted on aimock's two OpenAI APIs",
     run,
 };
 

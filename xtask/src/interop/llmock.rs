@@ -5,7 +5,7 @@ use crate::Outcome;
 
 pub(super) const JUDGE: Judge = Judge {
     name: "llmock",
-    about: "llmock finds nothing wrong with how we retry, and half an answer is never taken for one",
+    about: "llmock finds nothing wrong with how we retry, and neither half an answer nor a broken call is taken for a whole one",
     run,
 };
 

@@ -17,7 +17,7 @@ impl Scope {
     pub const CONVERSATIONS_DELETE: Self = Self(Cow::Borrowed("conversations:delete"));
     /// See agents and tools.
     pub const TOOLS_READ: Self = Self(Cow::Borrowed("tools:read"));
-    /// See the plan and invoices.
+    /// See the plan, invoices and what was used.
     pub const BILLING_READ: Self = Self(Cow::Borrowed("billing:read"));
     /// Change the plan.
     pub const BILLING_MANAGE: Self = Self(Cow::Borrowed("billing:manage"));

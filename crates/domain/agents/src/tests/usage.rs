@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use chancery_events::{EventKind, RunUsage};
 use chancery_ids::RunId;
@@ -62,6 +62,30 @@ async fn turns_and_calls_are_named_by_their_place_whatever_ids_the_model_gives()
     assert_eq!(names(usage), [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (3, 0)]);
     assert_eq!(Usage::sum(&usage.used), outcome.usage);
     assert_eq!((outcome.usage.requests, outcome.usage.input_tokens), (3, 30));
+}
+
+#[tokio::test]
+async fn an_end_or_a_wait_whose_answer_was_lost_is_told_once() {
+    for policy in POLICIES {
+        let world = World::new(policy);
+        world.storage.fail_late.store(true, Ordering::SeqCst);
+        world.model.turn([text("noon")]);
+        world.model.turn([call("mail", "{}")]);
+        for waits in [false, true] {
+            world.storage.failures.store(1, Ordering::SeqCst);
+            let started = world.start("x").await;
+            world.pass(Duration::from_secs(1)).await;
+            assert_eq!(started.outcome().await.unwrap().approval.is_some(), waits);
+            assert_eq!(world.storage.failures.load(Ordering::SeqCst), 0);
+        }
+        let announced = world.storage.announced();
+        let told = announced.iter().map(|event| {
+            let usage = RunUsage::of(event).unwrap().unwrap();
+            (event.kind, names(&usage))
+        });
+        let once = [EventKind::RunCompleted, EventKind::RunPaused].map(|kind| (kind, vec![(1, 0)]));
+        assert_eq!(told.collect::<Vec<_>>(), once);
+    }
 }
 
 #[tokio::test]
