@@ -39,12 +39,15 @@ const PROTOCOLS: &[&str] = &[
 const DOMAIN: &[&str] = &["arc-swap", "async-trait", "chrono", "futures", "tokio", "tracing"];
 
 /// One crate's need that is nobody else's.
-const SINGLE_USES: [(&str, &str); 5] = [
+const SINGLE_USES: [(&str, &str); 6] = [
     // It brings OpenSSL.
     ("chancery-key-formats", "josekit"),
     ("chancery-accounts", "argon2"),
     // Definitions of hosted agents are TOML.
     ("chancery-agents", "toml"),
+    // Guardrails look for what has a form, in time linear in the text, while it still streams: the engine under `regex`, for
+    // `regex` itself cannot say that a match may yet become one.
+    ("chancery-agents", "regex-automata"),
     // So is the catalogue of service accounts.
     ("chancery-accounts", "toml"),
     // How soon a machine would guess a password.

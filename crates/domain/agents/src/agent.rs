@@ -2,6 +2,8 @@
 
 use chancery_access::Scope;
 
+use crate::Guardrails;
+
 /// An agent that this server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostedAgent {
@@ -19,6 +21,8 @@ pub struct HostedAgent {
     pub bundle: Bundle,
     /// Whom it may hand to.
     pub handoffs: Vec<HandOff>,
+    /// What is kept from it, and from those who read it.
+    pub guardrails: Guardrails,
 }
 
 /// The tools of an agent.

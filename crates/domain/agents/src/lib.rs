@@ -10,6 +10,8 @@ pub mod contract;
 mod desk;
 mod error;
 mod event;
+mod guarding;
+mod guardrail;
 mod limits;
 mod live;
 mod log_writer;
@@ -38,6 +40,7 @@ pub use event::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
+pub use guardrail::{Action, Check, Guardrails, Preset, Stage, Tripped};
 pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};
 pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, LARGEST_MESSAGE, LEASE, LifecycleStatus,
-    Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore, RunSystemStore,
+    Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore, RunSystemStore, Tripped,
     TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
 };
 
@@ -102,6 +102,8 @@ pub struct Outcome {
     pub failure: Option<RunFailure>,
     /// What it waits for, when it has not ended.
     pub approval: Option<ApprovalId>,
+    /// The guardrails that found something, in order, since the run began or went on.
+    pub tripped: Vec<Tripped>,
 }
 
 impl StartedRun {

@@ -7,14 +7,15 @@ use chancery_ambient::{Ambient, cause_of};
 use chancery_events::Event;
 use chancery_ids::ApprovalId;
 use chancery_tools::ToolCatalogue;
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     AgentCatalogue, Decision, ErrorSource, HandOff, HandOffContext, HostedAgent, ItemPlace, Model,
-    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, Usage,
-    What,
+    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, Stage, ToolCall, ToolCallStatus,
+    Tripped, Usage, What,
     checkpoint::Progress,
     desk::{Desk, Stop},
+    guarding::{Mouth, Said},
     tool_call::{Toolbox, status},
 };
 
@@ -61,6 +62,8 @@ pub(crate) enum Broken {
     Waits,
     Stopped(Stop),
     Failed(RunFailure),
+    /// A guardrail ended it; the refusal is said.
+    Guarded,
 }
 
 impl From<Stop> for Broken {
@@ -87,8 +90,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) tool_calls: u32,
 }
 
-/// One answer of the model: what it said, and what it wants called.
-#[derive(Default)]
+/// One answer of the model: what it said, as readers saw it, and what it wants called.
 struct ModelTurn {
     text: String,
     calls: Vec<ToolCall>,
@@ -110,6 +112,7 @@ impl<'a> Turn<'a> {
             limits: limits.tool,
             ambient,
             refused: Vec::new(),
+            tripped: Vec::new(),
         };
         Self {
             model,
@@ -131,6 +134,9 @@ impl<'a> Turn<'a> {
     /// Works until an agent has answered without calling anything. `progress` is where the run stands, also when this breaks
     /// off.
     pub(crate) async fn answer(&mut self, desk: &mut Desk, progress: &mut Progress) -> Result<(), Broken> {
+        if progress.model_turns == 0 {
+            self.hear(desk, progress).await?;
+        }
         loop {
             if progress.calls.is_empty() {
                 if progress.model_turns == self.limits.model_turns {
@@ -146,8 +152,15 @@ impl<'a> Turn<'a> {
                 }
                 progress.calls = said.calls.into();
             }
-            while let Some(call) = progress.calls.front().cloned() {
-                let output = self.one_call(desk, &call, progress).await?;
+            while !progress.calls.is_empty() {
+                let refused = match progress.waiting {
+                    Some(_) => None,
+                    None => self.look_at_call(desk, progress).await?,
+                };
+                let Some(call) = progress.calls.front().cloned() else {
+                    break;
+                };
+                let output = self.one_call(desk, &call, refused, progress).await?;
                 let call_id = call.id.clone();
                 progress.input.extend([
                     ModelInput::ToolCall(call),
@@ -166,6 +179,7 @@ impl<'a> Turn<'a> {
                         progress.input = [last_turn(&progress.before), &[said]].concat();
                     }
                 }
+                self.hear(desk, progress).await?;
             }
         }
     }
@@ -179,29 +193,44 @@ impl<'a> Turn<'a> {
             tools: self.offered(),
         };
         let mut stream = desk.wait(self.model.begin(request)).await??;
-        let mut said = ModelTurn::default();
+        let mut mouth = Mouth::of(&self.agent.guardrails);
+        let heard = self.listen(desk, &mut stream, &mut mouth).await;
+        match &heard {
+            // Nothing more may be shown, or written.
+            Err(Broken::Guarded | Broken::Stopped(Stop::Lost)) => {}
+            Ok(_) | Err(_) => self.fall_silent(desk, &mut mouth).await?,
+        }
+        let calls = heard?;
+        desk.end_message().await?;
+        let text = mouth.shown;
+        Ok(ModelTurn { text, calls })
+    }
+
+    /// What the model says until its turn is over; the calls that it wants.
+    async fn listen(
+        &mut self,
+        desk: &mut Desk,
+        stream: &mut BoxStream<'static, Result<ModelEvent, ModelError>>,
+        mouth: &mut Mouth<'a>,
+    ) -> Result<Vec<ToolCall>, Broken> {
+        let mut calls = Vec::new();
         while let Some(event) = desk.wait(stream.next()).await? {
-            match event? {
-                ModelEvent::TextDelta(delta) => {
-                    if desk.text().len() + delta.len() > self.limits.answer_bytes {
-                        return Err(self.over("answer_too_long", "the answer grew too long"));
-                    }
-                    said.text.push_str(&delta);
-                    desk.say(delta).await?;
+            let (said, so_far, delta) = match event? {
+                ModelEvent::TextDelta(delta) => (Said::Answer, desk.text().len(), delta),
+                ModelEvent::RefusalDelta(delta) => (Said::Refusal, desk.refusal().len(), delta),
+                ModelEvent::ToolCall(call) => {
+                    calls.push(call);
+                    continue;
                 }
-                ModelEvent::RefusalDelta(delta) => {
-                    if desk.refusal().len() + delta.len() > self.limits.answer_bytes {
-                        return Err(self.over("answer_too_long", "the answer grew too long"));
-                    }
-                    desk.refuse(delta).await?;
-                }
-                ModelEvent::ToolCall(call) => said.calls.push(call),
                 ModelEvent::Finished(usage) => {
                     self.usage.add(&usage);
-                    desk.end_message().await?;
-                    return Ok(said);
+                    return Ok(calls);
                 }
+            };
+            if so_far + mouth.held() + delta.len() > self.limits.answer_bytes {
+                return Err(self.over("answer_too_long", "the answer grew too long"));
             }
+            self.say(desk, mouth, said, &delta).await?;
         }
         Err(ModelError::Broken("the stream ended without its end mark".into()).into())
     }
@@ -227,6 +256,7 @@ impl<'a> Turn<'a> {
         &mut self,
         desk: &mut Desk,
         call: &ToolCall,
+        refused: Option<Tripped>,
         progress: &mut Progress,
     ) -> Result<String, Broken> {
         let place = match progress.waiting.take() {
@@ -241,6 +271,13 @@ impl<'a> Turn<'a> {
             self.tool_calls += 1;
             if self.tool_calls > self.limits.tool_calls {
                 return Err(self.over("too_many_tool_calls", "too many tools were called"));
+            }
+            if let Some(tripped) = refused {
+                let output = self.toolbox.refuse_arguments(self.agent, call, tripped);
+                let (told, ended) = (output.clone(), ToolCallStatus::Failed);
+                self.toolbox.tell(desk, &place, call, told, ended).await?;
+                desk.end_call(place).await?;
+                return Ok(output);
             }
             if self.toolbox.asks_first(self.agent, call) {
                 progress.waiting = Some(place);
@@ -304,7 +341,17 @@ impl<'a> Turn<'a> {
             return self.toolbox.call(desk, self.agent, place, call).await;
         }
         let output = match decision.reason {
-            Some(reason) => format!("the person refused this call: {reason}"),
+            Some(reason) => {
+                let heard = self
+                    .agent
+                    .guardrails
+                    .rules(Stage::Input)
+                    .clean(Stage::Input, &reason);
+                let heard = heard
+                    .blocked()
+                    .map_or(heard.text, |tripped| tripped.check.marker());
+                format!("the person refused this call: {heard}")
+            }
             None => "the person refused this call".to_owned(),
         };
         let ended = ToolCallStatus::Failed;

@@ -4,10 +4,10 @@ use chancery_access::Scope;
 use toml::de::DeTable;
 
 use super::{
-    AgentFault,
+    AgentFault, guards,
     section::{Notes, Section, Source, Table},
 };
-use crate::{Bundle, HandOff, HandOffContext, HostedAgent};
+use crate::{Bundle, HandOff, HandOffContext, HostedAgent, guardrail::Library};
 
 /// `transfer_to_<name>` has to fit the 64 characters that models allow a tool's name.
 const LONGEST_NAME: usize = 52;
@@ -22,7 +22,7 @@ pub(super) struct Read {
 }
 
 /// The agent that `text` describes, else every fault of the file.
-pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
+pub(super) fn read(file: &str, text: &str, library: &Library) -> Result<Read, Vec<AgentFault>> {
     let source = Source { file, text };
     let members = match DeTable::parse(text) {
         Ok(members) => members.into_inner(),
@@ -43,6 +43,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
     let instructions = section.text("instructions", LONGEST_INSTRUCTIONS);
     let bundle = section.table("bundle");
     let handoffs = section.tables("handoffs");
+    let guardrails = section.optional_table("guardrails");
     section.end();
 
     if !is_name(&name) {
@@ -56,6 +57,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
         .into_iter()
         .map(|table| read_handoff(&source, table, &mut notes))
         .collect();
+    let guardrails = guardrails.map(|table| guards::read(&source, table, library, &mut notes));
     match bundle {
         Some(bundle) if notes.faults.is_empty() => {
             let instructions = instructions.trim().to_owned();
@@ -67,6 +69,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
                 instructions,
                 bundle,
                 handoffs,
+                guardrails: guardrails.unwrap_or_default(),
             };
             Ok(Read { agent, notes })
         }

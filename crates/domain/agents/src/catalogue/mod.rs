@@ -2,6 +2,7 @@
 
 mod fault;
 mod file;
+mod guards;
 mod section;
 
 use chancery_tools::ToolCatalogue;
@@ -10,7 +11,7 @@ use file::Read;
 
 pub use fault::{AgentFault, AgentsRefused};
 
-use crate::{HandOff, HostedAgent};
+use crate::{HandOff, HostedAgent, guardrail::Library};
 
 /// Every hosted agent, checked against each other and against the tools there are.
 #[derive(Debug)]
@@ -29,9 +30,10 @@ impl AgentCatalogue {
     /// Every fault of every file, one line each.
     pub fn load(files: &[(&str, &str)], tools: &ToolCatalogue) -> Result<Self, AgentsRefused> {
         let mut faults = Vec::new();
+        let library = Library::default();
         let mut all: Vec<(&str, Read)> = Vec::new();
         for (name, text) in files {
-            match file::read(name, text) {
+            match file::read(name, text, &library) {
                 Ok(read) => all.push((name, read)),
                 Err(found) => faults.extend(found),
             }

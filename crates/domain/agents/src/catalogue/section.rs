@@ -38,6 +38,19 @@ impl Notes {
         self.places.get(key)?.get(nth).copied()
     }
 
+    /// A fault that more than one table brings to light.
+    pub(super) fn fault(
+        &mut self,
+        source: &Source<'_>,
+        line: usize,
+        key: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let fault = AgentFault::new(source.file, Some(line), key, problem, remedy);
+        self.faults.push(fault);
+    }
+
     fn place(&mut self, key: String, line: usize) {
         self.places.entry(key).or_default().push(line);
     }
@@ -95,6 +108,11 @@ impl<'f, 'i> Section<'f, 'i> {
         self.notes.faults.push(fault);
     }
 
+    /// Whether a member is there that was not taken yet.
+    pub(super) fn holds(&self, key: &str) -> bool {
+        self.table.members.contains_key(key)
+    }
+
     /// A text that must be there; empty when it is at fault.
     pub(super) fn text(&mut self, key: &'static str, longest: usize) -> String {
         let found = self.required_text(key, longest);
@@ -130,6 +148,22 @@ impl<'f, 'i> Section<'f, 'i> {
             return Some(Text { line, text });
         }
         None
+    }
+
+    /// A whole number from 1 that may be absent; `None` too when it is at fault.
+    pub(super) fn optional_count(&mut self, key: &'static str, most: usize) -> Option<usize> {
+        let (line, value) = self.take(key)?;
+        let remedy = format!("write a number from 1 to {most}");
+        let Some(written) = value.get_ref().as_integer() else {
+            self.fault(line, key, is_a(value.get_ref()), remedy);
+            return None;
+        };
+        let count = usize::from_str_radix(written.as_str(), written.radix()).ok();
+        let count = count.filter(|count| (1..=most).contains(count));
+        if count.is_none() {
+            self.fault(line, key, format!("{written} is out of bounds"), remedy);
+        }
+        count
     }
 
     /// An array of strings that must be there; empty when it is at fault.

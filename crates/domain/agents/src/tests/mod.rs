@@ -3,6 +3,7 @@
 mod approvals;
 mod calls;
 mod endings;
+mod guardrails;
 mod reading;
 mod recovery;
 mod turns;
