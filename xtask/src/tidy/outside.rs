@@ -39,7 +39,7 @@ const PROTOCOLS: &[&str] = &[
 const DOMAIN: &[&str] = &["arc-swap", "async-trait", "chrono", "futures", "tokio", "tracing"];
 
 /// One crate's need that is nobody else's.
-const SINGLE_USES: [(&str, &str); 7] = [
+const SINGLE_USES: [(&str, &str); 8] = [
     // It brings OpenSSL.
     ("chancery-key-formats", "josekit"),
     ("chancery-accounts", "argon2"),
@@ -48,6 +48,9 @@ const SINGLE_USES: [(&str, &str); 7] = [
     // Declarations of tools too, and what they call has an address.
     ("chancery-tools", "toml"),
     ("chancery-tools", "url"),
+    // Guardrails look for what has a form, in time linear in the text, while it still streams: the engine under `regex`, for
+    // `regex` itself cannot say that a match may yet become one.
+    ("chancery-agents", "regex-automata"),
     // So is the catalogue of service accounts.
     ("chancery-accounts", "toml"),
     // How soon a machine would guess a password.

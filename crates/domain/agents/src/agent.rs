@@ -2,6 +2,8 @@
 
 use chancery_access::Scope;
 
+use crate::Guardrails;
+
 /// An agent that this server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostedAgent {
@@ -21,6 +23,8 @@ pub struct HostedAgent {
     pub bundle: Bundle,
     /// Whom it may hand to.
     pub handoffs: Vec<HandOff>,
+    /// What is kept from it, and from those who read it.
+    pub guardrails: Guardrails,
 }
 
 /// What of the conversation an agent is shown when a turn is addressed to it: answered turns, the latest of them.

@@ -96,6 +96,8 @@ impl<'a> Turn<'a> {
         self.take_place(desk, progress);
         if let Some(call) = progress.calls.pop_front() {
             let (place, ended) = (outer.place, ToolCallStatus::Completed);
+            let said = self.toolbox.look_at_output(desk, self.agent, said, ended);
+            let (said, ended) = said.await?;
             let output = self.toolbox.cut(said);
             self.toolbox
                 .tell(desk, &place, &call, output.clone(), ended)

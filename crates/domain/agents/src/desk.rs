@@ -127,6 +127,10 @@ impl Desk {
         self.aside = aside;
     }
 
+    pub(crate) fn is_aside(&self) -> bool {
+        self.aside
+    }
+
     /// A piece of the answer.
     pub(crate) async fn say(&mut self, delta: String) -> Result<(), Stop> {
         if self.aside {

@@ -5,7 +5,7 @@ use chancery_ids::ApprovalId;
 use chancery_tools::ToolKind;
 use serde::{Deserialize, Serialize};
 
-use crate::Usage;
+use crate::{Tripped, Usage};
 
 /// One event of a run's log. Rendering is a pure function of it and its run, so a replayed frame equals the sent one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,8 @@ pub enum What {
         /// What the person said to it.
         reason: Option<Box<str>>,
     },
+    /// A guardrail found something, and did something about it. What it found is nowhere.
+    Guardrail(Tripped),
     /// Terminal: the run failed.
     Error {
         /// A stable code.
@@ -282,6 +284,7 @@ pub(crate) fn broken_off(events: &[RunEvent]) -> Vec<What> {
             | What::ToolStatus { .. }
             | What::ToolOutput { .. }
             | What::ToolApproval { .. }
+            | What::Guardrail(_)
             | What::Error { .. }
             | What::Final { .. } => {}
         }

@@ -11,6 +11,8 @@ pub mod contract;
 mod desk;
 mod error;
 mod event;
+mod guarding;
+mod guardrail;
 mod limits;
 mod live;
 mod log_writer;
@@ -40,6 +42,7 @@ pub use event::{
     AgentScope, ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
+pub use guardrail::{Action, Check, Guardrails, Preset, Stage, Tripped};
 pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};
 pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};

@@ -127,6 +127,11 @@ impl LogWriter {
         first.last().map_or(0, |last| last.id) + RESERVE
     }
 
+    /// The run it writes.
+    pub(crate) const fn run(&self) -> RunId {
+        self.run
+    }
+
     /// Whether another replica was asked to stop this run.
     pub(crate) const fn cancel_requested(&self) -> bool {
         self.cancel_requested

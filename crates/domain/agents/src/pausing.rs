@@ -95,6 +95,7 @@ impl RunService {
             usage,
             failure: None,
             approval: Some(id),
+            tripped: std::mem::take(&mut turn.toolbox.tripped),
         })
     }
 

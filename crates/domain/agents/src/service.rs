@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, LARGEST_MESSAGE, LEASE, LifecycleStatus,
     MemoryStrategy, Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore,
-    RunSystemStore, TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
+    RunSystemStore, Tripped, TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
 };
 
 /// What runs work with.
@@ -104,6 +104,8 @@ pub struct Outcome {
     pub failure: Option<RunFailure>,
     /// What it waits for, when it has not ended.
     pub approval: Option<ApprovalId>,
+    /// The guardrails that found something, in order, since the run began or went on.
+    pub tripped: Vec<Tripped>,
 }
 
 impl StartedRun {

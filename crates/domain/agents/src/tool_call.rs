@@ -9,7 +9,7 @@ use chancery_tools::{ApprovalPolicy, Tool, ToolCatalogue, ToolError, ToolKind, T
 use serde_json::{Map, Value};
 
 use crate::{
-    HostedAgent, ItemPlace, ModelTool, ToolCall, ToolCallStatus, What,
+    HostedAgent, ItemPlace, ModelTool, ToolCall, ToolCallStatus, Tripped, What,
     agent::asked_by,
     asking,
     desk::{Desk, Stop},
@@ -23,6 +23,8 @@ pub(crate) struct Toolbox<'a> {
     pub(crate) ambient: &'a Ambient,
     /// Refusals, to be announced when the run ends.
     pub(crate) refused: Vec<Event>,
+    /// Guardrails that found something in this run, since it began or went on.
+    pub(crate) tripped: Vec<Tripped>,
 }
 
 impl Toolbox<'_> {
@@ -56,9 +58,14 @@ impl Toolbox<'_> {
             .emit(self.status(place, call, ToolCallStatus::InProgress))
             .await?;
         let (output, ended) = match self.perform(desk, agent, (name, call)).await? {
-            Ok(output) => (self.cut(output), ToolCallStatus::Completed),
+            Ok(output) => (output, ToolCallStatus::Completed),
             Err(error) => (error.to_string(), ToolCallStatus::Failed),
         };
+        // Cut after they looked: half of a secret is none that could be found. What is far beyond the cut is not looked at.
+        let limit = self.limits.output_bytes;
+        let output = cut(output, limit + crate::guardrail::WINDOW);
+        let (output, ended) = self.look_at_output(desk, agent, output, ended).await?;
+        let output = cut(output, limit);
         self.tell(desk, place, call, output.clone(), ended).await?;
         Ok(output)
     }
@@ -154,7 +161,7 @@ impl Toolbox<'_> {
         Ok((tool.clone(), arguments.map_err(Misfit::Arguments)?))
     }
 
-    fn refuse(&mut self, agent: &HostedAgent, call: &ToolCall, why: &'static str) -> ToolError {
+    pub(crate) fn refuse(&mut self, agent: &HostedAgent, call: &ToolCall, why: &'static str) -> ToolError {
         // The name comes from the model: cut, so that no model writes novels into the log.
         let name: String = call.name.chars().take(64).collect();
         tracing::warn!(agent = agent.name, tool = name, why, "tool call refused");

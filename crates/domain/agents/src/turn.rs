@@ -7,13 +7,15 @@ use chancery_ambient::{Ambient, cause_of};
 use chancery_events::Event;
 use chancery_ids::ApprovalId;
 use chancery_tools::ToolCatalogue;
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     AgentCatalogue, Decision, ErrorSource, HandOff, HandOffContext, HostedAgent, ItemPlace, Model,
-    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, ToolCall, ToolCallStatus, What,
+    ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, RunLimits, Stage, ToolCall, ToolCallStatus,
+    Tripped, What,
     checkpoint::Progress,
     desk::{Desk, Stop},
+    guarding::{Mouth, Said},
     tool_call::Toolbox,
 };
 
@@ -60,6 +62,8 @@ pub(crate) enum Broken {
     Waits,
     Stopped(Stop),
     Failed(RunFailure),
+    /// A guardrail ended it; the refusal is said.
+    Guarded,
 }
 
 impl From<Stop> for Broken {
@@ -74,6 +78,9 @@ impl From<ModelError> for Broken {
     }
 }
 
+/// What an agent learns of one that it asked and whose guardrails tripped. The run goes on: nobody was told anything.
+const HELD_BACK: &str = "a guardrail of the agent that was asked held this back";
+
 /// What a turn needs besides its desk.
 pub(crate) struct Turn<'a> {
     pub(crate) model: &'a Arc<dyn Model>,
@@ -85,8 +92,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) tool_calls: u32,
 }
 
-/// One answer of the model: what it said, and what it wants called.
-#[derive(Default)]
+/// One answer of the model: what it said, as readers saw it, and what it wants called.
 struct ModelTurn {
     text: String,
     calls: Vec<ToolCall>,
@@ -108,6 +114,7 @@ impl<'a> Turn<'a> {
             limits: limits.tool,
             ambient,
             refused: Vec::new(),
+            tripped: Vec::new(),
         };
         Self {
             model,
@@ -129,14 +136,23 @@ impl<'a> Turn<'a> {
     /// off.
     pub(crate) async fn answer(&mut self, desk: &mut Desk, progress: &mut Progress) -> Result<(), Broken> {
         self.take_place(desk, progress);
+        if progress.model_turns == 0 {
+            self.hear(desk, progress).await?;
+        }
         'steps: loop {
-            if progress.calls.is_empty() {
+            if progress.calls.is_empty() && progress.next_agent.is_none() {
                 if progress.model_turns == self.limits.model_turns {
                     return Err(self.over("too_many_model_turns", "the model was asked too often"));
                 }
                 progress.model_turns += 1;
                 progress.calls_in_turn = 0;
-                let said = self.ask(desk, progress).await?;
+                let said = match self.ask(desk, progress).await {
+                    Err(Broken::Guarded) if !progress.outer.is_empty() => ModelTurn {
+                        text: HELD_BACK.to_owned(),
+                        calls: Vec::new(),
+                    },
+                    said => said?,
+                };
                 if !said.calls.is_empty() {
                     if !said.text.is_empty() {
                         progress.input.push(ModelInput::Assistant(said.text));
@@ -148,8 +164,15 @@ impl<'a> Turn<'a> {
                     self.answer_asker(desk, said.text, progress).await?;
                 }
             }
-            while let Some(call) = progress.calls.front().cloned() {
-                let Some(output) = self.one_call(desk, &call, progress).await? else {
+            while !progress.calls.is_empty() {
+                let refused = match progress.waiting {
+                    Some(_) => None,
+                    None => self.look_at_call(desk, progress).await?,
+                };
+                let Some(call) = progress.calls.front().cloned() else {
+                    break;
+                };
+                let Some(output) = self.one_call(desk, &call, refused, progress).await? else {
                     continue 'steps;
                 };
                 let call_id = call.id.clone();
@@ -170,6 +193,7 @@ impl<'a> Turn<'a> {
                         progress.input = [last_turn(&progress.before), &[said]].concat();
                     }
                 }
+                self.hear(desk, progress).await?;
             }
         }
     }
@@ -185,30 +209,46 @@ impl<'a> Turn<'a> {
         let mut stream = desk.wait(self.model.begin(request)).await??;
         let (step, now) = (progress.model_turns, self.toolbox.ambient.now());
         desk.log.meter.model_began(step, now);
-        let mut said = ModelTurn::default();
+        let mut mouth = Mouth::of(&self.agent.guardrails);
+        let heard = self.listen(desk, step, &mut stream, &mut mouth).await;
+        match &heard {
+            // Nothing more may be shown, or written.
+            Err(Broken::Guarded | Broken::Stopped(Stop::Lost)) => {}
+            Ok(_) | Err(_) => self.fall_silent(desk, &mut mouth).await?,
+        }
+        let calls = heard?;
+        desk.end_message().await?;
+        let text = mouth.shown;
+        Ok(ModelTurn { text, calls })
+    }
+
+    /// What the model says until its turn, the run's `step`th, is over; the calls that it wants.
+    async fn listen(
+        &mut self,
+        desk: &mut Desk,
+        step: u32,
+        stream: &mut BoxStream<'static, Result<ModelEvent, ModelError>>,
+        mouth: &mut Mouth<'a>,
+    ) -> Result<Vec<ToolCall>, Broken> {
+        let mut calls = Vec::new();
         while let Some(event) = desk.wait(stream.next()).await? {
-            match event? {
-                ModelEvent::TextDelta(delta) => {
-                    let so_far = desk.text().len().max(said.text.len());
-                    if so_far + delta.len() > self.limits.answer_bytes {
-                        return Err(self.over("answer_too_long", "the answer grew too long"));
-                    }
-                    said.text.push_str(&delta);
-                    desk.say(delta).await?;
+            let (said, so_far, delta) = match event? {
+                ModelEvent::TextDelta(delta) => (Said::Answer, desk.text().len(), delta),
+                ModelEvent::RefusalDelta(delta) => (Said::Refusal, desk.refusal().len(), delta),
+                ModelEvent::ToolCall(call) => {
+                    calls.push(call);
+                    continue;
                 }
-                ModelEvent::RefusalDelta(delta) => {
-                    if desk.refusal().len() + delta.len() > self.limits.answer_bytes {
-                        return Err(self.over("answer_too_long", "the answer grew too long"));
-                    }
-                    desk.refuse(delta).await?;
-                }
-                ModelEvent::ToolCall(call) => said.calls.push(call),
                 ModelEvent::Finished(usage) => {
                     desk.log.meter.model_told(step, &usage);
-                    desk.end_message().await?;
-                    return Ok(said);
+                    return Ok(calls);
                 }
+            };
+            let so_far = so_far.max(mouth.shown.len());
+            if so_far + mouth.held() + delta.len() > self.limits.answer_bytes {
+                return Err(self.over("answer_too_long", "the answer grew too long"));
             }
+            self.say(desk, mouth, said, &delta).await?;
         }
         Err(ModelError::Broken("the stream ended without its end mark".into()).into())
     }
@@ -237,6 +277,7 @@ impl<'a> Turn<'a> {
         &mut self,
         desk: &mut Desk,
         call: &ToolCall,
+        refused: Option<Tripped>,
         progress: &mut Progress,
     ) -> Result<Option<String>, Broken> {
         let place = match progress.waiting.take() {
@@ -255,15 +296,29 @@ impl<'a> Turn<'a> {
             if self.tool_calls > self.limits.tool_calls {
                 return Err(self.over("too_many_tool_calls", "too many tools were called"));
             }
+            if let Some(tripped) = refused {
+                let output = self.toolbox.refuse_arguments(self.agent, call, tripped);
+                let (told, ended) = (output.clone(), ToolCallStatus::Failed);
+                self.toolbox.tell(desk, &place, call, told, ended).await?;
+                desk.end_call(place).await?;
+                return Ok(Some(output));
+            }
             if self.toolbox.asks_first(self.agent, call) {
                 progress.waiting = Some(place);
                 return Err(Broken::Waits);
             }
             let asked = self.agent.asked_by(&call.name);
             if let Some(asked) = asked.and_then(|name| self.agents.find(name)) {
-                match self.ask_agent(desk, &place, (call, asked), progress).await? {
-                    Some(refused) => refused,
-                    None => return Ok(None),
+                if let Some(refused) = self.ask_agent(desk, &place, (call, asked), progress).await? {
+                    refused
+                } else {
+                    match self.hear(desk, progress).await {
+                        Err(Broken::Guarded) => {
+                            self.answer_asker(desk, HELD_BACK.to_owned(), progress).await?;
+                        }
+                        heard => heard?,
+                    }
+                    return Ok(None);
                 }
             } else {
                 let name = (progress.model_turns, progress.calls_in_turn);
@@ -328,7 +383,17 @@ impl<'a> Turn<'a> {
             return self.toolbox.call(desk, self.agent, place, (name, call)).await;
         }
         let output = match decision.reason {
-            Some(reason) => format!("the person refused this call: {reason}"),
+            Some(reason) => {
+                let heard = self
+                    .agent
+                    .guardrails
+                    .rules(Stage::Input)
+                    .clean(Stage::Input, &reason);
+                let heard = heard
+                    .blocked()
+                    .map_or(heard.text, |tripped| tripped.check.marker());
+                format!("the person refused this call: {heard}")
+            }
             None => "the person refused this call".to_owned(),
         };
         let ended = ToolCallStatus::Failed;

@@ -219,6 +219,7 @@ impl RunService {
         let ambient = &self.parts.ambient;
         let (log, text, refusal, mut last) = desk.clear();
         let usage = log.meter.total();
+        let guarded = matches!(answered, Err(Broken::Guarded));
         let (status, failure) = verdict(answered)?;
         let refusal = Some(refusal).filter(|refusal| !refusal.is_empty());
         let (lifecycle, kind) = match status {
@@ -236,7 +237,7 @@ impl RunService {
         last.push(match &failure {
             Some(failure) => error_event(failure),
             None => What::Final {
-                status: final_status(status, refusal.is_some() && text.is_empty()),
+                status: final_status(status, guarded || refusal.is_some() && text.is_empty()),
                 response_text: text.clone(),
                 refusal_text: refusal.clone(),
                 usage,
@@ -271,6 +272,7 @@ impl RunService {
             usage,
             failure,
             approval: None,
+            tripped: std::mem::take(&mut turn.toolbox.tripped),
         })
     }
 }
@@ -316,7 +318,7 @@ impl Drop for Leave {
 fn verdict(answered: Result<(), Broken>) -> Option<(RunStatus, Option<RunFailure>)> {
     let failed = |failure| Some((RunStatus::Failed, Some(failure)));
     match answered {
-        Ok(()) => Some((RunStatus::Completed, None)),
+        Ok(()) | Err(Broken::Guarded) => Some((RunStatus::Completed, None)),
         Err(Broken::Failed(failure)) => failed(failure),
         Err(Broken::Stopped(Stop::Cancelled)) => Some((RunStatus::Cancelled, None)),
         Err(Broken::Stopped(Stop::TimedOut)) => failed(RunFailure::by_server(

@@ -133,6 +133,8 @@ event_kinds! {
     ApprovalSettled = "run.approval_settled",
     /// A hosted agent asked for a tool it may not use.
     ToolRefused = "tool.refused",
+    /// A guardrail of a hosted agent blocked or redacted something.
+    GuardrailTripped = "run.guardrail_tripped",
 }
 
 impl fmt::Display for EventKind {

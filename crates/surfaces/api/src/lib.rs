@@ -7,6 +7,7 @@ mod caller;
 mod client;
 mod conversations;
 mod envelope;
+mod guardrails;
 mod params;
 mod people;
 pub mod problem;

@@ -16,7 +16,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use crate::{
     agents, auth,
     caller::OwnTokens,
-    conversations, people,
+    conversations, guardrails, people,
     problem::{Problem, RouteMethods, Violation, name_instance},
     runs, service_accounts,
     state::Api,
@@ -83,6 +83,7 @@ pub fn describe(routes: &mut ServiceConfig) {
             .service(agents::show_agent_status)
             .service(tools::list_tools)
             .service(usage::list_usage)
+            .service(guardrails::list_guardrails)
             .service(conversations::list_conversations)
             // Before the route with a name in its place.
             .service(conversations::search_conversations)

@@ -5,10 +5,10 @@ use chancery_tools::CostClass;
 use toml::de::DeTable;
 
 use super::{
-    AgentFault,
+    AgentFault, guards,
     section::{Notes, Section, Source, Table, Text},
 };
-use crate::{Bundle, HandOff, HandOffContext, HostedAgent, Memory, MemoryStrategy};
+use crate::{Bundle, HandOff, HandOffContext, HostedAgent, Memory, MemoryStrategy, guardrail::Library};
 
 /// `transfer_to_<name>` has to fit the 64 characters that models allow a tool's name.
 const LONGEST_NAME: usize = 52;
@@ -31,7 +31,7 @@ pub(super) struct Selection {
 }
 
 /// The agent that `text` describes, else every fault of the file.
-pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
+pub(super) fn read(file: &str, text: &str, library: &Library) -> Result<Read, Vec<AgentFault>> {
     let source = Source { file, text };
     let members = match DeTable::parse(text) {
         Ok(members) => members.into_inner(),
@@ -53,6 +53,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
     let memory = section.optional_table("memory");
     let bundle = section.table("bundle");
     let handoffs = section.tables("handoffs");
+    let guardrails = section.optional_table("guardrails");
     section.end();
 
     if !is_name(&name) {
@@ -67,6 +68,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
         .into_iter()
         .map(|table| read_handoff(&source, table, &mut notes))
         .collect();
+    let guardrails = guardrails.map(|table| guards::read(&source, table, library, &mut notes));
     match bundle {
         Some((bundle, selection)) if notes.faults.is_empty() => {
             let instructions = instructions.trim().to_owned();
@@ -79,6 +81,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Read, Vec<AgentFault>> {
                 memory: memory.unwrap_or_default(),
                 bundle,
                 handoffs,
+                guardrails: guardrails.unwrap_or_default(),
             };
             Ok(Read {
                 agent,

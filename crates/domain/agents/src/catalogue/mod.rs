@@ -3,6 +3,7 @@
 mod bundle;
 mod fault;
 mod file;
+mod guards;
 mod section;
 
 use chancery_tools::ToolCatalogue;
@@ -11,7 +12,7 @@ use file::Read;
 
 pub use fault::{AgentFault, AgentsRefused};
 
-use crate::HostedAgent;
+use crate::{HostedAgent, guardrail::Library};
 
 /// Every hosted agent, checked against each other and against the tools there are.
 #[derive(Debug)]
@@ -30,9 +31,10 @@ impl AgentCatalogue {
     /// Every fault of every file, one line each.
     pub fn load(files: &[(&str, &str)], tools: &ToolCatalogue) -> Result<Self, AgentsRefused> {
         let mut faults = Vec::new();
+        let library = Library::default();
         let mut all: Vec<(&str, Read)> = Vec::new();
         for (name, text) in files {
-            match file::read(name, text) {
+            match file::read(name, text, &library) {
                 Ok(read) => all.push((name, read)),
                 Err(found) => faults.extend(found),
             }

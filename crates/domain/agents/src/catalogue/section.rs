@@ -39,6 +39,19 @@ impl Notes {
         self.places.get(key)?.get(nth).copied()
     }
 
+    /// A fault that more than one table brings to light.
+    pub(super) fn fault(
+        &mut self,
+        source: &Source<'_>,
+        line: usize,
+        key: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let fault = AgentFault::new(source.file, Some(line), key, problem, remedy);
+        self.faults.push(fault);
+    }
+
     fn place(&mut self, key: String, line: usize) {
         self.places.entry(key).or_default().push(line);
     }
@@ -94,6 +107,11 @@ impl<'f, 'i> Section<'f, 'i> {
         let key = format!("{}{key}", self.path);
         let fault = AgentFault::new(self.source.file, Some(line), &key, problem, remedy);
         self.notes.faults.push(fault);
+    }
+
+    /// Whether a member is there that was not taken yet.
+    pub(super) fn holds(&self, key: &str) -> bool {
+        self.table.members.contains_key(key)
     }
 
     /// A text that must be there; empty when it is at fault.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::AgentCatalogue;
-use crate::{HandOffContext, testing};
+use crate::{Action, Check, HandOffContext, Preset, Stage, testing};
 
 const EMBEDDED: [(&str, &str); 3] = [
     (
@@ -111,7 +111,7 @@ fn each_fault_of_a_file_names_file_line_key_and_remedy() {
         (
             TRIAGE.replace("model", "modle = 1\nmodel"),
             "t.toml:5: modle: is not known; remove it; known are name, display_name, description, model, \
-             instructions, memory, bundle, handoffs",
+             instructions, memory, bundle, handoffs, guardrails",
         ),
         (
             TRIAGE.replace("\"triage\"", "\"Tri age\""),
@@ -349,6 +349,85 @@ fn agents_ask_agents_there_are_and_never_in_a_circle() {
             "t.toml:9: bundle.tools: ask_a is the name of the tool that asks an agent; remove it, or the agent from `bundle.agents`"
         ]
     );
+}
+
+#[test]
+fn each_fault_of_guardrails_names_file_line_key_and_remedy() {
+    for (table, line) in [
+        (
+            "preset = \"lax\"",
+            "t.toml:10: guardrails.preset: there is no preset called lax; use one of minimal, standard, strict",
+        ),
+        (
+            "inputs = []",
+            "t.toml:10: guardrails.inputs: is not known; remove it; known are preset, input, output, tool_input, \
+             tool_output, url_filter, blocked_words, custom, size",
+        ),
+        (
+            "input = [\"pii\",\n\"moderation\"]",
+            "t.toml:11: guardrails.input: there is no check called moderation; use one of prompt_injection, secrets, \
+             pii, url_filter, blocked_words, custom, size",
+        ),
+        (
+            "output = [\"pii:hide\"]",
+            "t.toml:10: guardrails.output: there is no action called hide; write pii:block or pii:redact",
+        ),
+        (
+            "output = [\"pii\",\n\"pii:redact\"]",
+            "t.toml:11: guardrails.output: pii is named twice; name each check once",
+        ),
+        (
+            "tool_input = [\"size\"]",
+            "t.toml:10: guardrails.tool_input: size has no table; add `[guardrails.size]`",
+        ),
+        (
+            "input = [\"size\"]\n[guardrails.size]",
+            "t.toml:11: guardrails.size.max_bytes: is missing; add `max_bytes = 4096`, or as many as you like",
+        ),
+        (
+            "input = [\"size\"]\n[guardrails.size]\nmax_bytes = 0",
+            "t.toml:12: guardrails.size.max_bytes: 0 is out of bounds; write a number from 1 to 262144",
+        ),
+        (
+            "[guardrails.custom]\npatterns = [\"x\"]",
+            "t.toml:10: guardrails.custom: is used nowhere; name custom in input, output, tool_input or tool_output, or \
+             remove the table",
+        ),
+        (
+            "output = [\"custom\"]\n[guardrails.custom]\npatterns = [\"x\",\n\"(x\"]",
+            "t.toml:13: guardrails.custom.patterns: \"(x\" is no expression: unclosed group; write an expression as \
+             the regex crate reads it",
+        ),
+        (
+            "output = [\"custom\"]\n[guardrails.custom]\npatterns = [\"x*\"]",
+            "t.toml:12: guardrails.custom.patterns: \"x*\" matches the empty text; write an expression as the regex \
+             crate reads it",
+        ),
+        (
+            "output = [\"blocked_words\"]\n[guardrails.blocked_words]\nwords = [\"x\", \" \"]",
+            "t.toml:12: guardrails.blocked_words.words: holds an empty text; remove it",
+        ),
+        (
+            "output = [\"url_filter\"]\n[guardrails.url_filter]\ndeny = [\"https://x\"]",
+            "t.toml:12: guardrails.url_filter.deny: \"https://x\" is no host; write a name such as example.com, in \
+             lower case",
+        ),
+    ] {
+        let text = format!("{TRIAGE}[guardrails]\n{table}\n");
+        assert_eq!(faults(&[("t.toml", &text)]), [line], "{text}");
+    }
+}
+
+#[test]
+fn a_list_of_checks_stands_in_the_place_of_the_presets() {
+    let table = "[guardrails]\npreset = \"strict\"\ninput = [\"pii\"]\noutput = []\n";
+    let text = format!("{TRIAGE}{table}");
+    let agents = AgentCatalogue::load(&[("triage.toml", &text)], &tools()).unwrap();
+    let guardrails = &agents.find("triage").unwrap().guardrails;
+    let checks = |stage| guardrails.checks(stage).collect::<Vec<_>>();
+    assert_eq!(checks(Stage::Input), [(Check::Pii, Action::Block)]);
+    assert_eq!(checks(Stage::Output), []);
+    assert_eq!(checks(Stage::ToolInput), Preset::Strict.checks(Stage::ToolInput));
 }
 
 #[test]

@@ -56,6 +56,11 @@ approval = ["mail"]
 [[handoffs]]
 agent = "triage"
 context = "full"
+[guardrails]
+input = ["blocked_words"]
+output = ["blocked_words"]
+[guardrails.blocked_words]
+words = ["abracadabra"]
 "#;
 
 fn specialist(name: &str) -> String {
@@ -106,8 +111,17 @@ impl World {
         Self::over(Arc::default(), flush)
     }
 
+    /// Whose triage has these guardrails, and whose other agents have those: tables of their files.
+    pub(crate) fn guarded(flush: FlushPolicy, triage: &str, others: &str) -> Self {
+        Self::of(Arc::default(), flush, triage, others)
+    }
+
     /// One more process over the same storage.
     pub(crate) fn over(storage: Arc<Storage>, flush: FlushPolicy) -> Self {
+        Self::of(storage, flush, "", "")
+    }
+
+    fn of(storage: Arc<Storage>, flush: FlushPolicy, triage: &str, others: &str) -> Self {
         let clock = Arc::new(ManualClock::at(
             Timestamp::from_unix_seconds(1_800_000_000).unwrap(),
         ));
@@ -129,9 +143,11 @@ impl World {
             mail.clone(),
         ];
         let tools = Arc::new(ToolCatalogue::new(all).unwrap());
-        let [coder, fresh, last] = ["coder", "fresh", "last"].map(specialist);
+        let [coder, fresh, last] =
+            ["coder", "fresh", "last"].map(|name| format!("{}{others}", specialist(name)));
+        let entry = format!("{TRIAGE}{triage}");
         let files = [
-            ("t.toml", TRIAGE),
+            ("t.toml", entry.as_str()),
             ("c.toml", &coder),
             ("f.toml", &fresh),
             ("l.toml", &last),

@@ -154,3 +154,42 @@ async fn a_run_that_ends_while_somebody_is_asked_closes_every_call() {
     assert_eq!(log.last().unwrap().agent.as_deref(), Some("triage"));
     assert_eq!(world.storage.messages()[1].content, "I ask.");
 }
+
+#[tokio::test]
+async fn a_guardrail_of_an_asked_agent_holds_its_answer_back_and_the_run_goes_on() {
+    let held_back = "a guardrail of the agent that was asked held this back";
+    let world = world();
+    world
+        .model
+        .turn([ask("what is abracadabra"), ask("say the word")]);
+    world.model.turn([text("it is abracadabra")]);
+    world.model.turn([text("They will not say.")]);
+    let log = world.log_of("x").await;
+    assert_whole(&log);
+    assert_eq!(world.model.asked().len(), 3, "the first question reached nobody");
+    let (_, input, _) = shown(&world, 2);
+    let told: Vec<_> = input
+        .iter()
+        .filter_map(|item| match item {
+            ModelInput::ToolResult { output, .. } => Some(output.as_str()),
+            ModelInput::User(_) | ModelInput::Assistant(_) | ModelInput::ToolCall(_) => None,
+        })
+        .collect();
+    assert_eq!(told, [held_back, held_back]);
+    let tripped = log
+        .iter()
+        .filter(|event| matches!(event.what, What::Guardrail(_)));
+    assert_eq!(tripped.count(), 2);
+    let What::Final {
+        status,
+        response_text,
+        ..
+    } = &log.last().unwrap().what
+    else {
+        panic!("it ended well");
+    };
+    assert_eq!(
+        (*status, response_text.as_str()),
+        (crate::FinalStatus::Completed, "They will not say.")
+    );
+}

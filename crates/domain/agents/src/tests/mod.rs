@@ -4,6 +4,7 @@ mod approvals;
 mod asking;
 mod calls;
 mod endings;
+mod guardrails;
 mod reading;
 mod recovery;
 mod turns;

@@ -124,5 +124,6 @@ fn metadata(api: &Api, run: RunId, outcome: &Outcome) -> ChatMetadata {
         tools_available: agent.map(|agent| agent.bundle.tools.clone()).unwrap_or_default(),
         run_id: run.to_string(),
         usage: outcome.usage.into(),
+        guardrails: outcome.tripped.iter().copied().map(Into::into).collect(),
     }
 }

@@ -1,6 +1,8 @@
 //! Turns as clients send them, and answers as they read them.
 
-use chancery_agents::{Approval, Decision, LARGEST_MESSAGE, MemoryStrategy, Outcome, RunStatus, StartChat};
+use chancery_agents::{
+    Approval, Decision, LARGEST_MESSAGE, MemoryStrategy, Outcome, RunStatus, StartChat, Tripped,
+};
 use chancery_ambient::Timestamp;
 use chancery_ids::{ApprovalId, ConversationKey, ConversationKeyError, RunId};
 use serde::{Deserialize, Serialize};
@@ -128,6 +130,29 @@ pub(super) struct ChatMetadata {
     pub(super) tools_available: Vec<String>,
     pub(super) run_id: String,
     pub(super) usage: UsageMembers,
+    /// The guardrails that found something, in order; empty for an ordinary turn.
+    pub(super) guardrails: Vec<TrippedMembers>,
+}
+
+/// A guardrail that found something. What it found is told nowhere.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TrippedMembers {
+    /// `input`, `output`, `tool_input` or `tool_output`.
+    stage: &'static str,
+    /// As `GET /api/v1/guardrails` lists them.
+    check: &'static str,
+    /// `block` or `redact`.
+    action: &'static str,
+}
+
+impl From<Tripped> for TrippedMembers {
+    fn from(tripped: Tripped) -> Self {
+        Self {
+            stage: tripped.stage.as_str(),
+            check: tripped.check.as_str(),
+            action: tripped.action.as_str(),
+        }
+    }
 }
 
 impl ChatAnswer {

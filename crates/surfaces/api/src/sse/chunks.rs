@@ -30,7 +30,8 @@ pub(super) fn frame(run: &Run, event: &RunEvent) -> Option<Bytes> {
         | What::ToolArguments { .. }
         | What::ToolStatus { .. }
         | What::ToolOutput { .. }
-        | What::ToolApproval { .. } => None,
+        | What::ToolApproval { .. }
+        | What::Guardrail(_) => None,
     }
 }
 

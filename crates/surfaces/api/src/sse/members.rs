@@ -1,7 +1,8 @@
 //! What each kind of event holds beside the envelope.
 
 use chancery_agents::{
-    ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, Usage, What,
+    Action, ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, Tripped, Usage,
+    What,
 };
 use serde::Serialize;
 
@@ -161,6 +162,7 @@ impl<'e> Members<'e> {
                 let members = ToolMembers::approval(item, call_id, name, tool, asked);
                 ("tool.approval", Self::Tool(members))
             }
+            What::Guardrail(tripped) => ("lifecycle", Self::guardrail(*tripped, notices)),
             What::Error {
                 code,
                 message,
@@ -203,6 +205,19 @@ impl<'e> Members<'e> {
             usage: usage.into(),
         };
         Self::Final { r#final }
+    }
+
+    /// The contract has no kind for it: the run goes on, for a reason, and a notice tells what was done to it.
+    fn guardrail(tripped: Tripped, notices: &mut Vec<Notice>) -> Self {
+        notices.push(Notice::of_guardrail(tripped));
+        let reason = match tripped.action {
+            Action::Block => "guardrail_blocked",
+            Action::Redact => "guardrail_redacted",
+        };
+        Self::Lifecycle {
+            status: LifecycleStatus::InProgress,
+            reason: Some(reason),
+        }
     }
 
     fn item(item: &'e Item) -> Self {

@@ -1,5 +1,6 @@
 //! What tools were given and gave back, fit to be shown: secrets redacted, long texts cut, each with a notice.
 
+use chancery_agents::{Action, Check, Tripped};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +25,32 @@ pub(super) struct Notice {
 enum NoticeKind {
     Redacted,
     Truncated,
+}
+
+impl Notice {
+    /// That a guardrail took something out. The path is the stage: the texts that it changed come after it.
+    pub(super) fn of_guardrail(tripped: Tripped) -> Self {
+        let Tripped { stage, check, action } = tripped;
+        let (kind, message) = match (action, check) {
+            (Action::Block, _) => (
+                NoticeKind::Redacted,
+                format!("The guardrail {check} held it back."),
+            ),
+            (Action::Redact, Check::Size) => (
+                NoticeKind::Truncated,
+                format!("The guardrail {check} cut the text."),
+            ),
+            (Action::Redact, _) => (
+                NoticeKind::Redacted,
+                format!("The guardrail {check} replaced a part of it."),
+            ),
+        };
+        Self {
+            kind,
+            path: stage.as_str().to_owned(),
+            message,
+        }
+    }
 }
 
 /// A call's arguments, as text and, if the text is an object, as JSON.

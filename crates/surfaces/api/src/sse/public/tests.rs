@@ -1,8 +1,8 @@
 //! Frames to the letter, and the invariants of a stream as a check that other tests use.
 
 use chancery_agents::{
-    ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, Run, RunEvent,
-    RunStatus, ToolCallStatus, Usage, What,
+    Action, Check, ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, Run,
+    RunEvent, RunStatus, Stage, ToolCallStatus, Tripped, Usage, What,
 };
 use chancery_ambient::Timestamp;
 use chancery_ids::{ConversationId, ConversationKey, RunId, TenantId, UserId};
@@ -277,6 +277,33 @@ fn a_tool_is_told_by_what_it_is() {
             },
             "tool.status",
             r#"null,"output_index":0,"item_id":"item_0","tool":{"tool_type":"agent","tool_call_id":"call_1","status":"completed","name":"ask_data_analyst","agent":"data_analyst"}"#,
+        ),
+    ];
+    for (what, kind, expected) in cases {
+        assert_eq!(members(what), (kind.to_owned(), expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_guardrail_that_trips_is_a_reason_and_a_notice_of_a_run_that_goes_on() {
+    let cases = [
+        (
+            What::Guardrail(Tripped {
+                stage: Stage::Output,
+                check: Check::Pii,
+                action: Action::Redact,
+            }),
+            "lifecycle",
+            r#"[{"type":"redacted","path":"output","message":"The guardrail pii replaced a part of it."}],"status":"in_progress","reason":"guardrail_redacted""#,
+        ),
+        (
+            What::Guardrail(Tripped {
+                stage: Stage::Input,
+                check: Check::Secrets,
+                action: Action::Block,
+            }),
+            "lifecycle",
+            r#"[{"type":"redacted","path":"input","message":"The guardrail secrets held it back."}],"status":"in_progress","reason":"guardrail_blocked""#,
         ),
     ];
     for (what, kind, expected) in cases {
