@@ -128,6 +128,7 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("POST /api/v1/runs/{run_id}/cancel", read),
         ("GET /api/v1/runs/{run_id}/stream", read),
         ("GET /api/v1/tools", read),
+        ("GET /api/v1/guardrails", read),
     ])
 }
 

@@ -13,6 +13,7 @@ mod revocation;
 mod rotation;
 mod schemathesis;
 mod server;
+mod sse;
 mod stage;
 mod vault;
 
@@ -22,13 +23,14 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 9] = [
+const JUDGES: [&Judge; 10] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,
     &revocation::JUDGE,
     &rotation::JUDGE,
     &schemathesis::JUDGE,
+    &sse::JUDGE,
     &aimock::JUDGE,
     &llmock::JUDGE,
     &vault::JUDGE,
