@@ -4,6 +4,8 @@ use futures::StreamExt;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
+use crate::Invariants;
+
 /// One event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
@@ -27,9 +29,7 @@ impl Frame {
 pub struct Frames {
     body: futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     buffer: Vec<u8>,
-    last: Option<Value>,
-    ended: bool,
-    farewell: Option<String>,
+    invariants: Invariants,
 }
 
 impl Frames {
@@ -48,9 +48,7 @@ impl Frames {
         Self {
             body: answer.bytes_stream().boxed(),
             buffer: Vec::new(),
-            last: None,
-            ended: false,
-            farewell: None,
+            invariants: Invariants::default(),
         }
     }
 
@@ -59,11 +57,8 @@ impl Frames {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
-                if block.starts_with(b"event: stream_ended\n") {
-                    let frame = parse(std::str::from_utf8(&block).unwrap()).unwrap();
-                    self.farewell = Some(frame.event["code"].as_str().unwrap().to_owned());
-                } else if let Some(frame) = parse(std::str::from_utf8(&block).unwrap()) {
-                    self.check(&frame.event);
+                let block = std::str::from_utf8(&block).unwrap();
+                if let Some(frame) = self.invariants.block(block.trim_end_matches('\n')) {
                     return Some(frame);
                 }
             } else {
@@ -76,7 +71,7 @@ impl Frames {
     /// Why this reader's stream ended, when that is not the run's end.
     #[must_use]
     pub fn farewell(&self) -> Option<&str> {
-        self.farewell.as_deref()
+        self.invariants.farewell()
     }
 
     /// Every event to the end, which must be a terminal one.
@@ -85,46 +80,10 @@ impl Frames {
         while let Some(frame) = self.next().await {
             frames.push(frame);
         }
-        assert!(self.ended, "the stream ended without a terminal event");
+        assert!(
+            self.invariants.ended(),
+            "the stream ended without a terminal event"
+        );
         frames
     }
-
-    /// Exactly one terminal event, and it is last; ids rise; schema, stream and conversation stay the same.
-    fn check(&mut self, event: &Value) {
-        assert!(!self.ended, "an event after the terminal one: {event}");
-        assert_eq!(event["schema"], "public_sse_v1");
-        for member in [
-            "response_id",
-            "agent",
-            "workflow",
-            "scope",
-            "provider_sequence_number",
-            "notices",
-        ] {
-            assert!(event.get(member).is_some(), "{member} is missing: {event}");
-        }
-        if let Some(last) = &self.last {
-            assert_eq!(event["stream_id"], last["stream_id"]);
-            assert_eq!(event["conversation_id"], last["conversation_id"]);
-            assert!(event["event_id"].as_u64().unwrap() > last["event_id"].as_u64().unwrap());
-        }
-        self.ended = matches!(event["kind"].as_str().unwrap(), "final" | "error");
-        self.last = Some(event.clone());
-    }
-}
-
-/// An event block; `None` for comments.
-fn parse(block: &str) -> Option<Frame> {
-    let field = |name: &str| {
-        block
-            .lines()
-            .find_map(|line| line.strip_prefix(name).map(str::trim_start))
-    };
-    let data = field("data:")?.to_owned();
-    let event = serde_json::from_str(&data).unwrap();
-    Some(Frame {
-        id: field("id:").unwrap_or_default().to_owned(),
-        data,
-        event,
-    })
 }

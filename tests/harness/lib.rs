@@ -12,6 +12,7 @@
 mod database;
 mod forge;
 mod frames;
+mod invariants;
 mod mail;
 mod operations;
 mod person;
@@ -22,6 +23,7 @@ mod server;
 pub use database::TestDatabase;
 pub use forge::{Forge, Forgery};
 pub use frames::{Frame, Frames};
+pub use invariants::Invariants;
 pub use mail::PASSWORD;
 pub use operations::Operation;
 pub use person::{Person, SendForm, client};

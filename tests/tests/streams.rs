@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use reqwest::{Method, Response};
-use system_tests::{Frames, Person, Server, Settings, TestRedis, words};
+use system_tests::{Frames, Invariants, Person, Server, Settings, TestRedis, words};
 
 /// Follows a run at another replica.
 async fn follow(person: &Person, server: &Server, run: &str, last: Option<&str>) -> Response {
@@ -142,6 +142,7 @@ async fn a_stream_cut_at_fifty_bytes_and_killed_five_times_joins_to_the_uninterr
     let whole = whole_frames(&replayed);
     assert!(whole.len() > 480, "{}", whole.len());
     assert_eq!(joined, whole);
+    Invariants::hold_over(joined.iter().map(String::as_str));
     let sent: Vec<String> = uninterrupted
         .rest()
         .await

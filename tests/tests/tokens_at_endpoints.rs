@@ -129,6 +129,7 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("GET /api/v1/runs/{run_id}/stream", read),
         ("GET /api/v1/tools", read),
         ("GET /api/v1/usage", read),
+        ("GET /api/v1/guardrails", read),
     ])
 }
 

@@ -14,6 +14,7 @@ mod revocation;
 mod rotation;
 mod schemathesis;
 mod server;
+mod sse;
 mod stage;
 mod vault;
 
@@ -30,6 +31,7 @@ const JUDGES: [&Judge; 10] = [
     &revocation::JUDGE,
     &rotation::JUDGE,
     &schemathesis::JUDGE,
+    &sse::JUDGE,
     &aimock::JUDGE,
     &llmock::JUDGE,
     &mcp::JUDGE,

@@ -52,6 +52,14 @@ impl Detector {
         }
     }
 
+    /// Takes memory of [`Self::cache`] back.
+    pub(super) fn give_back(&self, cache: Cache) {
+        match self {
+            Self::Pattern(pattern) => pattern.give_back(cache),
+            Self::Words(_) | Self::Hidden => {}
+        }
+    }
+
     /// Whether what it looks for begins at the byte `from` of `text`.
     pub(super) fn at(&self, cache: Option<&mut Cache>, text: &str, from: usize, ended: bool) -> Found {
         match (self, cache) {

@@ -1,5 +1,7 @@
 //! Regular expressions that can say "not yet": whether a match begins at a place of a text that is still growing.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use regex_automata::{
     Anchored, Input, MatchKind,
     hybrid::{
@@ -32,7 +34,12 @@ pub(crate) struct Pattern {
     judge: Judge,
     /// The longest match is judged, instead of every one that begins there.
     longest: bool,
+    /// Memories that know much of the automaton already.
+    idle: Mutex<Vec<Cache>>,
 }
+
+/// Memories kept for later; each holds at most 2 MiB.
+const MOST_IDLE: usize = 8;
 
 /// How large an automaton of one pattern may grow, in bytes.
 const LARGEST: usize = 4 << 20;
@@ -62,6 +69,7 @@ impl Pattern {
             starts,
             judge: Box::new(judge),
             longest: false,
+            idle: Mutex::default(),
         })
     }
 
@@ -73,7 +81,21 @@ impl Pattern {
 
     /// Memory to search with.
     pub(super) fn cache(&self) -> Cache {
-        self.dfa.create_cache()
+        let idle = self.idle().pop();
+        idle.unwrap_or_else(|| self.dfa.create_cache())
+    }
+
+    /// Takes a memory of [`Self::cache`] back.
+    pub(super) fn give_back(&self, cache: Cache) {
+        let mut idle = self.idle();
+        if idle.len() < MOST_IDLE {
+            idle.push(cache);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Cache>> {
+        // Taking one out and putting one in leave it whole wherever they stop.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a match begins at the byte `from` of `text`. `ended` tells that nothing follows the text.

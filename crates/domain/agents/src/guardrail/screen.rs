@@ -194,6 +194,18 @@ impl<'g> Screen<'g> {
     }
 }
 
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        for (rule, caches) in self.rules.rules.iter().zip(&mut self.caches) {
+            for (detector, cache) in rule.detectors.iter().zip(caches) {
+                if let Some(cache) = cache.take() {
+                    detector.give_back(cache);
+                }
+            }
+        }
+    }
+}
+
 /// What is known of a place.
 enum Decision {
     Waits,

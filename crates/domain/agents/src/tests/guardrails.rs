@@ -25,7 +25,7 @@ fn tripped(log: &[RunEvent]) -> Vec<(Stage, Check, Action)> {
     all
 }
 
-/// Neither the log nor what is announced holds this.
+/// Neither the log nor what is announced holds this. It has to be something that no id can hold by chance.
 fn assert_nowhere(world: &World, log: &[RunEvent], content: &str) {
     let log = serde_json::to_string(log).unwrap();
     assert!(!log.contains(content), "{log}");
@@ -121,7 +121,7 @@ async fn what_is_redacted_in_an_answer_is_seen_by_nobody_however_it_is_streamed(
         assert_eq!(crate::event::answer_of(&log), expected);
         assert_eq!(world.storage.messages()[1].content, expected);
         assert_eq!(tripped(&log), [(Stage::Output, Check::Pii, Action::Redact)]);
-        assert_nowhere(&world, &log, "1111");
+        assert_nowhere(&world, &log, " 1111");
         let shown = format!("{:?}", world.model.asked()[1].input);
         assert!(!shown.contains("1111"), "{shown}");
     }
@@ -161,7 +161,7 @@ async fn an_answer_that_is_blocked_ends_before_what_was_found_and_calls_nothing(
     assert_eq!(world.storage.messages()[1].content, "The card is ");
     assert!(outcome.refusal.unwrap().contains("guardrail pii"));
     assert_eq!(world.tool.entered(), 0);
-    assert_nowhere(&world, &log, "1111");
+    assert_nowhere(&world, &log, " 1111");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_refusal_of_the_model_is_looked_at_too() {
     let refusal = crate::ModelEvent::RefusalDelta(format!("Not for {CARD}."));
     world.model.turn([Step::Say(refusal)]);
     let log = world.log_of("x").await;
-    assert_nowhere(&world, &log, "1111");
+    assert_nowhere(&world, &log, " 1111");
     assert_eq!(world.storage.messages()[1].content, "Not for [redacted: pii].");
 }
 
@@ -214,7 +214,7 @@ async fn arguments_that_are_refused_are_shown_to_nobody_and_the_model_learns_why
     assert_whole(&log);
     assert_eq!(world.tool.entered(), 0);
     assert_eq!(tripped(&log), [(Stage::ToolInput, Check::Pii, Action::Block)]);
-    assert_nowhere(&world, &log, "ada");
+    assert_nowhere(&world, &log, "ada@");
     let told = format!("{:?}", world.model.asked()[1].input);
     assert!(
         told.contains("the guardrail pii refused these arguments") && !told.contains("ada"),
