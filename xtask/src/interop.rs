@@ -24,7 +24,7 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 10] = [
+const JUDGES: [&Judge; 11] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,

@@ -89,11 +89,15 @@ async fn a_question_that_is_none_is_refused_and_an_answer_is_bounded() {
     );
     assert_eq!(failed.count(), 2);
 
-    let long = super::world();
-    long.model.turn([ask("tell me all")]);
-    long.model.turn((0..300).map(|_| text(&"a".repeat(1024))));
-    assert_eq!(code_of(&long.log_of("x").await), "answer_too_long");
-    assert_eq!(long.storage.messages().len(), 1, "it said nothing to the person");
+    let lengthy = super::world();
+    lengthy.model.turn([ask("tell me all")]);
+    lengthy.model.turn((0..300).map(|_| text(&"a".repeat(1024))));
+    assert_eq!(code_of(&lengthy.log_of("x").await), "answer_too_long");
+    assert_eq!(
+        lengthy.storage.messages().len(),
+        1,
+        "it said nothing to the person"
+    );
 }
 
 #[tokio::test]

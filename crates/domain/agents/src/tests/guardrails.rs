@@ -208,16 +208,16 @@ async fn after_a_kill_the_stored_answer_is_what_was_seen_and_nothing_that_was_he
 #[tokio::test]
 async fn arguments_that_are_refused_are_shown_to_nobody_and_the_model_learns_why() {
     let world = guarded("tool_input = [\"pii\"]");
-    world.model.turn([call("clock", r#"{"query":"ada\u0040b.co"}"#)]);
+    world.model.turn([call("clock", r#"{"query":"zoe\u0040b.co"}"#)]);
     world.model.turn([text("Sorry.")]);
     let log = world.log_of("x").await;
     assert_whole(&log);
     assert_eq!(world.tool.entered(), 0);
     assert_eq!(tripped(&log), [(Stage::ToolInput, Check::Pii, Action::Block)]);
-    assert_nowhere(&world, &log, "ada@");
+    assert_nowhere(&world, &log, "zoe");
     let told = format!("{:?}", world.model.asked()[1].input);
     assert!(
-        told.contains("the guardrail pii refused these arguments") && !told.contains("ada"),
+        told.contains("the guardrail pii refused these arguments") && !told.contains("zoe"),
         "{told}"
     );
     assert_eq!(announced(&world, EventKind::ToolRefused), 1);
