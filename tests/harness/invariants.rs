@@ -388,3 +388,118 @@ fn leaks_nothing(data: &str) {
         "a tool's schema leaks: {data}"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Invariants;
+
+    /// A whole stream of one message.
+    fn stream() -> Vec<String> {
+        let members = [
+            r#""kind":"lifecycle","status":"in_progress","reason":null"#,
+            r#""kind":"output_item.added","output_index":0,"item_id":"message_0","item_type":"message","role":"assistant","status":"in_progress""#,
+            r#""kind":"message.delta","output_index":0,"item_id":"message_0","content_index":0,"delta":"Hi""#,
+            r#""kind":"output_item.done","output_index":0,"item_id":"message_0","item_type":"message","role":"assistant","status":"completed""#,
+            r#""kind":"lifecycle","status":"completed","reason":null"#,
+            r#""kind":"final","final":{"status":"completed","response_text":"Hi","structured_output":null,"reasoning_summary_text":null,"refusal_text":null,"attachments":[],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2,"cached_input_tokens":0,"reasoning_output_tokens":0,"requests":1}}"#,
+        ];
+        let event = |(place, members): (usize, &str)| {
+            let id = place + 1;
+            format!(
+                "id: run_0a.{id}\ndata: {{\"schema\":\"public_sse_v1\",\"event_id\":{id},\"stream_id\":\"chat_0a\",\
+                 \"server_timestamp\":\"2026-01-01T00:00:0{id}.5Z\",\"conversation_id\":\"c\",\"response_id\":null,\
+                 \"agent\":\"triage\",\"workflow\":null,\"scope\":null,\"provider_sequence_number\":{id},\
+                 \"notices\":null,{members}}}"
+            )
+        };
+        members.into_iter().enumerate().map(event).collect()
+    }
+
+    fn hold(blocks: &[String]) -> bool {
+        let blocks = blocks.to_vec();
+        std::panic::catch_unwind(|| Invariants::hold_over(blocks.iter().map(String::as_str))).is_ok()
+    }
+
+    #[test]
+    fn a_stream_that_keeps_them_passes_also_from_its_middle() {
+        assert!(hold(&stream()));
+        assert!(hold(&stream()[2..]));
+        let mut quiet = stream();
+        quiet.insert(3, ": heartbeat 2026-01-01T00:00:00.5Z".to_owned());
+        assert!(hold(&quiet));
+    }
+
+    #[test]
+    fn each_of_them_can_be_broken() {
+        for (place, what, with) in [
+            (0, "public_sse_v1", "public_sse_v2"),
+            (1, "\"event_id\":2", "\"event_id\":1"),
+            (1, "id: run_0a.2", "id: run_0a.3"),
+            (1, "id: run_0a.2", "id: run_0b.2"),
+            (2, "chat_0a", "chat_0b"),
+            (2, "\"conversation_id\":\"c\"", "\"conversation_id\":\"d\""),
+            (2, "\"workflow\":null,", ""),
+            (
+                2,
+                "\"provider_sequence_number\":3",
+                "\"provider_sequence_number\":1",
+            ),
+            (2, "\"notices\":null", "\"notices\":[]"),
+            (
+                2,
+                "\"notices\":null",
+                "\"notices\":[{\"type\":\"gone\",\"path\":\"x\",\"message\":\"y\"}]",
+            ),
+            (2, "\"delta\":\"Hi\"", "\"delta\":\"Hi\",\"instructions\":\"x\""),
+            (2, "\"delta\":\"Hi\"", "\"delta\":\"Ho\""),
+            (
+                2,
+                "\"delta\":\"Hi\"",
+                "\"delta\":\"You are the first to answer. Help directly with general questions: be friendly, correct\"",
+            ),
+            (2, "message.delta", "message.piece"),
+            (2, "message_0", "message_1"),
+            (2, "\"output_index\":0", "\"output_index\":1"),
+            (2, "2026-01-01T", "2026-01-01 "),
+            (3, "output_item.done", "output_item.added"),
+            (4, "completed", "cancelled"),
+            (5, "\"requests\":1", "\"requests\":1,\"model\":\"m\""),
+            (
+                5,
+                "final\",\"final\":{\"status\":\"completed\"",
+                "final\",\"final\":{\"status\":\"cancelled\"",
+            ),
+        ] {
+            let mut broken = stream();
+            assert!(broken[place].contains(what), "{what}");
+            broken[place] = broken[place].replace(what, with);
+            assert!(!hold(&broken), "{what} may be {with}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_added_or_moved_is_seen() {
+        let whole = stream();
+        for place in [1, 3, 5] {
+            let mut broken = whole.clone();
+            broken.remove(place);
+            assert!(!hold(&broken), "{place}");
+        }
+        for (place, block) in [
+            (
+                6,
+                whole[5]
+                    .replace("run_0a.6", "run_0a.7")
+                    .replace("\"event_id\":6", "\"event_id\":7"),
+            ),
+            (3, ": ping".to_owned()),
+            (3, ": heartbeat".to_owned()),
+            (3, "data: {}".to_owned()),
+            (3, "event: x\nid: 1\ndata: {}".to_owned()),
+        ] {
+            let mut broken = whole.clone();
+            broken.insert(place, block.clone());
+            assert!(!hold(&broken), "{block}");
+        }
+    }
+}
