@@ -95,6 +95,18 @@ const FUNCTION: &[&str] = &[
     "output",
 ];
 
+const MCP: &[&str] = &[
+    "tool_type",
+    "tool_call_id",
+    "status",
+    "server_label",
+    "tool_name",
+    "arguments_text",
+    "arguments_json",
+    "output",
+];
+const AGENT: &[&str] = &["tool_type", "tool_call_id", "status", "name", "agent"];
+
 /// Where the agents of this server are told what they are.
 const AGENTS: [&str; 3] = [
     include_str!("../../crates/server/catalog/agents/triage.toml"),
@@ -277,8 +289,14 @@ impl Invariants {
             "refusal.done" if scope.is_null() && self.is_whole => {
                 assert_eq!(event["refusal_text"], *self.refusal, "{event}");
             }
-            "tool.status" if event["tool"]["tool_type"] == "function" => {
-                has_exactly(&event["tool"], FUNCTION, &[]);
+            "tool.status" => {
+                let members = match event["tool"]["tool_type"].as_str().unwrap() {
+                    "function" => FUNCTION,
+                    "mcp" => MCP,
+                    "agent" => AGENT,
+                    other => panic!("{other} is no type of tool: {event}"),
+                };
+                has_exactly(&event["tool"], members, &[]);
             }
             _ => {}
         }

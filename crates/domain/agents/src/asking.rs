@@ -124,12 +124,15 @@ impl<'a> Turn<'a> {
         desk.log.set_agent(&self.agent.name, scope);
     }
 
-    /// The run ends while somebody asks somebody: it is the run of the agent that the person speaks to.
-    pub(crate) fn leave_asked(&mut self, desk: &mut Desk, progress: &mut Progress) {
-        if let Some(first) = progress.outer.first() {
-            self.agent = self.agents.find(&first.agent).unwrap_or(self.agent);
-            progress.outer.clear();
+    /// The run ends while somebody asks somebody: what was asked breaks off, the innermost first, and the run is that of the
+    /// agent that the person speaks to.
+    pub(crate) async fn leave_asked(&mut self, desk: &mut Desk, progress: &mut Progress) -> Result<(), Stop> {
+        while let Some(outer) = progress.outer.pop() {
+            desk.break_off(&outer.place).await?;
+            self.agent = self.agents.find(&outer.agent).unwrap_or(self.agent);
+            progress.calls = outer.calls;
             self.take_place(desk, progress);
         }
+        Ok(())
     }
 }

@@ -205,6 +205,21 @@ impl Desk {
         Ok(self.log.emit(What::ItemDone(item)).await?)
     }
 
+    /// Ends the calls that are open inside `call` as broken off.
+    pub(crate) async fn break_off(&mut self, call: &ItemPlace) -> Result<(), Stop> {
+        while let Some((place, item_type)) = self.spoken.open.take_if(|(place, _)| place != call) {
+            let waits = self.spoken.outer.pop();
+            self.spoken.open = waits.map(|place| (place, ItemType::FunctionCall));
+            let item = Item {
+                place,
+                item_type,
+                status: ItemStatus::Incomplete,
+            };
+            self.log.emit(What::ItemDone(item)).await?;
+        }
+        Ok(())
+    }
+
     /// All text so far, in the form that is stored.
     pub(crate) fn text(&self) -> &str {
         &self.spoken.text

@@ -140,10 +140,14 @@ impl RunService {
                     .await
             }
             (answered, progress) => {
-                if let Ok(mut progress) = progress {
-                    turn.leave_asked(&mut desk, &mut progress);
+                let left = match progress {
+                    Ok(mut progress) => turn.leave_asked(&mut desk, &mut progress).await,
+                    Err(_) => Ok(()),
+                };
+                match left {
+                    Ok(()) => self.end((tenant, run), desk, &mut turn, answered).await,
+                    Err(_lost) => None,
                 }
-                self.end((tenant, run), desk, &mut turn, answered).await
             }
         };
         if outcome.is_none() {

@@ -4,7 +4,7 @@ use chancery_tools::ToolKind;
 
 use super::{assert_whole, code_of, outline, world};
 use crate::{
-    Decision, ModelInput, RunStatus, ToolCallStatus, What,
+    Decision, ItemStatus, ModelInput, RunStatus, ToolCallStatus, What,
     testing::{Step, World, call, text},
 };
 
@@ -157,6 +157,18 @@ async fn a_run_that_ends_while_somebody_is_asked_closes_every_call() {
     assert_eq!(code_of(&log), "internal_error");
     assert_eq!(log.last().unwrap().agent.as_deref(), Some("triage"));
     assert_eq!(world.storage.messages()[1].content, "I ask.");
+    let broken_off: Vec<_> = log
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::ItemDone(item) if item.status == ItemStatus::Incomplete => Some(event.scope.is_some()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        broken_off,
+        [true, false],
+        "the call of the expert, then that of triage"
+    );
 }
 
 #[tokio::test]
