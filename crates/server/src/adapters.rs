@@ -39,6 +39,7 @@ use crate::{
 mod followers;
 mod keys;
 mod people;
+mod retention;
 mod tools;
 
 use followers::{relay, usage};
@@ -46,6 +47,7 @@ use keys::vault_client;
 pub(crate) use keys::{accept_keys, existing_keys, keys, read_keys, rewrap_keys};
 pub(crate) use people::people;
 use people::people_service;
+pub(crate) use retention::retention;
 pub(crate) use tools::{declared_tools, prepare};
 
 type Failure = Box<dyn Error>;
@@ -138,6 +140,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         agents,
         tools,
         usage: Arc::new(usage(config, &database, &ambient)),
+        retention: Arc::new(retention::of(config, &database, &ambient)),
         relay: Arc::new(relay(&database, &metrics, &ambient)),
         metrics,
         time_keeper,

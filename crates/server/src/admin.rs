@@ -27,6 +27,12 @@ pub(crate) enum Action {
         /// The tenant.
         tenant: TenantId,
     },
+    /// Forget the events of runs that ended longer ago than RUN_LOG_RETENTION_DAYS. Servers do this by themselves.
+    Retention {
+        /// Only count them.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Close a person's account, or open it again. Their sessions and access tokens end within a second.
     User {
         #[command(subcommand)]
@@ -150,6 +156,15 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
                     }
                 },
             );
+        }
+        Action::Retention { dry_run } => {
+            let retention = adapters::retention(config, &ambient).await?;
+            if dry_run {
+                println!("{} run logs would be forgotten", retention.count().await?);
+            } else {
+                println!("{} run logs forgotten", retention.forget().await?);
+            }
+            return Ok(ExitCode::SUCCESS);
         }
         Action::User { action } => {
             let people = adapters::people(config, &ambient).await?;

@@ -13,7 +13,7 @@ use chancery_registry::AppService;
 use chancery_tokens::TokenService;
 use chancery_tools::ToolCatalogue;
 
-use crate::{metrics::Metrics, readiness::Readiness, time_keeper::TimeKeeper};
+use crate::{metrics::Metrics, readiness::Readiness, retention::Retention, time_keeper::TimeKeeper};
 
 /// One field per domain service, and what the surfaces and workers need besides. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +50,8 @@ pub(crate) struct App {
     pub usage: Arc<UsageService>,
     /// Carries events to their consumers.
     pub relay: Arc<Relay>,
+    /// Forgets what is not kept for ever.
+    pub retention: Arc<Retention>,
     /// What a scrape shows.
     pub metrics: Arc<Metrics>,
     /// Asks the database for the time, where it has one.

@@ -17,6 +17,7 @@ mod metrics;
 mod migrate;
 mod openapi;
 mod readiness;
+mod retention;
 mod serve;
 mod serve_lock;
 mod system;

@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     requests: Histograms,
     relayed: Counter,
     recovered: Counter,
+    logs_forgotten: Counter,
     up: Gauge<f64, AtomicU64>,
     revocations: Gauge,
     revocations_age: Gauge<f64, AtomicU64>,
@@ -75,6 +76,12 @@ impl Default for Metrics {
             "Runs ended because their owner was gone",
             recovered.clone(),
         );
+        let logs_forgotten = Counter::default();
+        registry.register(
+            "run_logs_forgotten",
+            "Logs of runs that were too old to be kept",
+            logs_forgotten.clone(),
+        );
         let clock_offset = Gauge::default();
         registry.register(
             "clock_offset_seconds",
@@ -101,6 +108,7 @@ impl Default for Metrics {
             requests,
             relayed,
             recovered,
+            logs_forgotten,
             up,
             revocations,
             revocations_age,
@@ -125,6 +133,11 @@ impl Metrics {
     /// Counts delivered events.
     pub(crate) fn count_relayed(&self, events: usize) {
         self.relayed.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
+    }
+
+    /// Counts logs of runs that were forgotten.
+    pub(crate) fn count_forgotten_logs(&self, logs: u64) {
+        self.logs_forgotten.inc_by(logs);
     }
 
     /// Counts recovered runs.

@@ -16,6 +16,7 @@ const REVOCATIONS_EVERY: Duration = Duration::from_millis(250);
 const TIME_EVERY: Duration = Duration::from_secs(1);
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
+const RETENTION_EVERY: Duration = Duration::from_mins(10);
 const TOOLS_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts the loops; they end when `stop` is cancelled.
@@ -80,6 +81,15 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "tools", TOOLS_EVERY, move || {
         let tools = tools.clone();
         async move { adapters::prepare(&tools).await }
+    });
+    let old = app.clone();
+    spawn(app, stop, "retention", RETENTION_EVERY, move || {
+        let app = old.clone();
+        async move {
+            let forgotten = app.retention.forget().await?;
+            app.metrics.count_forgotten_logs(forgotten);
+            Ok(())
+        }
     });
     let links = app.people.clone();
     spawn(app, stop, "expired links", PRUNE_EVERY, move || {

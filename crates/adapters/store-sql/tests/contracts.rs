@@ -37,6 +37,15 @@ macro_rules! contracts {
                 });
             }
 
+            mod leases {
+                use crate::support::$fresh;
+                use chancery_store_sql::SqlLeases;
+
+                chancery_guards::leases_contract!(async {
+                    SqlLeases::new($fresh().await.until_the_test_ends())
+                });
+            }
+
             mod audit {
                 use crate::support::$fresh;
                 use chancery_store_sql::SqlAudit;

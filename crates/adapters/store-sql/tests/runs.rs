@@ -28,11 +28,12 @@ macro_rules! on_both_engines {
         mod $engine {
             use crate::{
                 support::$fresh,
-                turns::{all_runs, approvals, runs},
+                turns::{all_runs, approvals, logs, runs},
             };
 
             chancery_agents::run_store_contract!(async { runs($fresh().await.until_the_test_ends()) });
             chancery_agents::run_system_store_contract!(async { all_runs($fresh().await.until_the_test_ends()) });
+            chancery_agents::run_log_system_store_contract!(async { logs($fresh().await.until_the_test_ends()) });
             chancery_agents::approval_store_contract!(async { approvals($fresh().await.until_the_test_ends()) });
 
             mod under_load_and_at_the_edges {

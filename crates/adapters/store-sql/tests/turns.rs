@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chancery_agents::contract::{approval_store, run_store, run_system_store};
+use chancery_agents::contract::{approval_store, run_log_system_store, run_store, run_system_store};
 use chancery_agents::{
     Answer, Begun, Finish, ItemPlace, LEASE, NewRun, RunEvent, RunStatus, RunStore, Usage, What,
 };
@@ -33,6 +33,14 @@ pub(crate) fn runs(database: Database) -> run_store::Harness {
 pub(crate) fn all_runs(database: Database) -> run_system_store::Harness {
     run_system_store::Harness {
         system: Arc::new(SqlRuns::new(database.clone())),
+        stores: runs(database),
+    }
+}
+
+/// The same, as the contract of old logs wants them.
+pub(crate) fn logs(database: Database) -> run_log_system_store::Harness {
+    run_log_system_store::Harness {
+        logs: Arc::new(SqlRuns::new(database.clone())),
         stores: runs(database),
     }
 }

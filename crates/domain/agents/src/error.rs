@@ -73,6 +73,9 @@ pub enum ReadRefused {
     /// The caller may not read runs.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The run's log is kept no more; its answer is in the conversation.
+    #[error("the run's log is kept no more")]
+    Forgotten,
     /// The reader was too slow; it may resume after the last event it got.
     #[error("the reader was too slow")]
     CutOff,

@@ -11,6 +11,7 @@ pub mod contract;
 mod desk;
 mod error;
 mod event;
+mod forgetting;
 mod guarding;
 mod guardrail;
 mod limits;
@@ -42,6 +43,7 @@ pub use event::{
     AgentScope, ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
+pub use forgetting::RunLogSystemStore;
 pub use guardrail::{Action, Check, Guardrails, Preset, Stage, Tripped};
 pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};
 pub use log_writer::FlushPolicy;

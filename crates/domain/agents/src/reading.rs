@@ -18,7 +18,8 @@ pub type RunEvents = BoxStream<'static, Result<RunEvent, ReadRefused>>;
 pub type ConversationEvents = BoxStream<'static, Result<(Arc<Run>, RunEvent), ReadRefused>>;
 
 impl RunService {
-    /// The owner's run and its events above `after`, to the terminal one; `None` when there is no such run.
+    /// The owner's run and its events above `after`, to the terminal one; `None` when there is no such run. One whose log is kept
+    /// no more is refused.
     #[tracing::instrument(name = "agents.follow", skip_all, fields(tenant = %caller.tenant, %run))]
     pub async fn follow(
         &self,
@@ -31,12 +32,15 @@ impl RunService {
         let Some(found) = self.parts.runs.find(caller.tenant, owner, run).await? else {
             return Ok(None);
         };
+        if found.log_forgotten {
+            return Err(ReadRefused::Forgotten);
+        }
         let events = self.events(Arc::new(found.clone()), after);
         Ok(Some((found, events)))
     }
 
     /// The events of a conversation's runs from `after` on (its run, and the event in it); ends after a terminal event when no
-    /// further run has begun. `None` when the caller has no such conversation.
+    /// further run has begun. Runs whose log is kept no more are passed over. `None` when the caller has no such conversation.
     #[tracing::instrument(name = "agents.follow_conversation", skip_all, fields(tenant = %caller.tenant))]
     pub async fn follow_conversation(
         &self,
@@ -116,6 +120,9 @@ impl ConversationReader {
                 return Ok(None);
             };
             self.last = Some(run.id);
+            if run.log_forgotten {
+                continue;
+            }
             let run = Arc::new(run);
             self.current = Some((run.clone(), self.service.events(run, 0)));
         }

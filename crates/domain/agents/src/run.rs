@@ -43,6 +43,8 @@ pub struct Run {
     pub cancel_requested: bool,
     /// While it is live, what it had used when it was last written.
     pub used: Vec<Used>,
+    /// Whether its log is kept no more.
+    pub log_forgotten: bool,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.

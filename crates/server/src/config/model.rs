@@ -23,6 +23,8 @@ pub(crate) struct ModelSettings {
     pub streams_per_minute: u32,
     /// `AGENT_CATALOG_DIR`: a folder of TOML files in place of the embedded agents.
     pub catalog_dir: Option<PathBuf>,
+    /// `RUN_LOG_RETENTION_DAYS`: how long the events of a run that ended are kept; `None` for ever.
+    pub log_retention: Option<Duration>,
     /// `TOOL_CATALOG_DIR`: a folder of TOML files, each an HTTP tool or an MCP server.
     pub tools: Option<ToolFiles>,
     /// `CHAT_STREAM_FORMAT` is `chunks`.
@@ -67,6 +69,10 @@ impl ModelSettings {
             turns_per_minute: rate(source, "CHAT_RATE_LIMIT_PER_MINUTE", 60),
             streams_per_minute: rate(source, "CHAT_STREAM_RATE_LIMIT_PER_MINUTE", 30),
             catalog_dir: source.text("AGENT_CATALOG_DIR").map(PathBuf::from),
+            log_retention: match source.number("RUN_LOG_RETENTION_DAYS", 180, 0..=3660) {
+                0 => None,
+                days => Some(Duration::from_secs(days.saturating_mul(24 * 60 * 60))),
+            },
             tools: source.text("TOOL_CATALOG_DIR").map(|folder| ToolFiles {
                 folder: PathBuf::from(folder),
                 variables: source.environment(),

@@ -3,6 +3,7 @@
 mod approvals;
 mod begin;
 mod finish;
+mod forgetting;
 mod pause;
 mod rows;
 

@@ -43,6 +43,7 @@ pub(super) struct RunRow {
     ended_at: Option<Stored<Timestamp>>,
     approval_id: Option<Stored<ApprovalId>>,
     used: Option<Stored<Value>>,
+    log_forgotten: bool,
 }
 
 impl RunRow {
@@ -66,6 +67,7 @@ impl RunRow {
             ended_at: None,
             approval_id: None,
             used: None,
+            log_forgotten: false,
         })
     }
 }
@@ -104,6 +106,7 @@ impl TryFrom<RunRow> for Run {
                 Some(Stored(used)) => serde_json::from_value(used).map_err(Fault::corrupt)?,
                 None => Vec::new(),
             },
+            log_forgotten: row.log_forgotten,
             started_at: row.started_at.0,
             ended_at: row.ended_at.map(|at| at.0),
         })

@@ -25,6 +25,7 @@ diesel::table! {
         ended_at -> Nullable<Instant>,
         approval_id -> Nullable<Uuid>,
         used -> Nullable<Json>,
+        log_forgotten -> Bool,
     }
 }
 

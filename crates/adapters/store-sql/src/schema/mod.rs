@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod billing;
 pub(crate) mod conversations;
 pub(crate) mod events;
+pub(crate) mod guards;
 pub(crate) mod keys;
 pub(crate) mod registry;
 pub(crate) mod tokens;

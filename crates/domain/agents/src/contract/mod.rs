@@ -2,6 +2,7 @@
 
 pub mod approval_store;
 pub mod run_fan_out;
+pub mod run_log_system_store;
 pub mod run_store;
 pub mod run_system_store;
 mod turns;

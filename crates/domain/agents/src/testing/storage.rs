@@ -222,6 +222,7 @@ impl RunStore for Storage {
             ids_until: run.ids_until,
             cancel_requested: false,
             used: Vec::new(),
+            log_forgotten: false,
             started_at: run.at,
             ended_at: None,
         };

@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc};
 use chancery_ambient::{TokioTasks, run_on};
 use futures::future::join_all;
 
+pub mod leases;
 pub mod quota;
 pub mod replay_guard;
 pub mod tally;

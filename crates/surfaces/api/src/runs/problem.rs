@@ -82,6 +82,11 @@ impl From<ReadRefused> for Failure {
     fn from(refused: ReadRefused) -> Self {
         match refused {
             ReadRefused::Denied(denied) => denied.into(),
+            ReadRefused::Forgotten => Self::coded(
+                StatusCode::GONE,
+                "run_log_expired",
+                "The events of this run are kept no more; its answer is in the conversation.",
+            ),
             ReadRefused::CutOff => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "The reader was too slow.").retry_after(RETRY_SOON)
             }

@@ -32,6 +32,7 @@ pub(in crate::sse) fn run(key: &str) -> Run {
         ids_until: 0,
         cancel_requested: false,
         used: Vec::new(),
+        log_forgotten: false,
         started_at: Timestamp::EPOCH,
         ended_at: None,
     }

@@ -1,0 +1,3 @@
+DROP TABLE leases;
+DROP INDEX ix_runs_logs;
+ALTER TABLE runs DROP COLUMN log_forgotten;
