@@ -13,12 +13,14 @@ use chancery_agents::{
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySetName, PublishedKeys};
-use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
+use chancery_cache_redis::{
+    PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisSeats, RedisTally,
+};
 use chancery_conversations::ConversationService;
 use chancery_events::{Event, OutboxStore, Relay};
-use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
+use chancery_guards::{Quota, Rate, ReplayGuard, Seats, Tally};
 use chancery_in_process::{
-    DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
+    DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessSeats, InProcessTally,
 };
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
@@ -113,6 +115,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         tools: tools.clone(),
         tasks: Arc::new(tasks.clone()),
         quota: quota(redis.as_ref(), &ambient),
+        seats: seats(redis.as_ref(), &ambient),
         ambient: ambient.clone(),
     };
     let runs = Arc::new(RunService::new(parts, run_settings(config)));
@@ -189,6 +192,13 @@ fn quota(redis: Option<&Redis>, ambient: &Ambient) -> Arc<dyn Quota> {
     match redis {
         Some(redis) => Arc::new(RedisQuota::new(redis.clone())),
         None => Arc::new(InProcessQuota::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
+    }
+}
+
+fn seats(redis: Option<&Redis>, ambient: &Ambient) -> Arc<dyn Seats> {
+    match redis {
+        Some(redis) => Arc::new(RedisSeats::new(redis.clone())),
+        None => Arc::new(InProcessSeats::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
     }
 }
 
@@ -338,13 +348,15 @@ fn model(config: &Config, ambient: &Ambient) -> Result<Arc<dyn Model>, Failure> 
 }
 
 fn web_search(config: &Config) -> Result<WebSearch, Failure> {
-    match &config.model.tavily_key {
-        None => Ok(WebSearch::not_configured()),
-        Some(key) => Ok(WebSearch::with_tavily(
-            key.clone(),
-            &"https://api.tavily.com".parse()?,
-        )?),
-    }
+    let model = &config.model;
+    let Some(key) = &model.tavily_key else {
+        return Ok(WebSearch::not_configured());
+    };
+    let address = match &model.tavily_url {
+        Some(address) => address.clone(),
+        None => "https://api.tavily.com".parse()?,
+    };
+    Ok(WebSearch::with_tavily(key.clone(), &address)?)
 }
 
 /// 0 is no limit.
@@ -367,6 +379,7 @@ fn run_settings(config: &Config) -> RunSettings {
         rates: TurnRates {
             answered: a_minute(config.model.turns_per_minute),
             streamed: a_minute(config.model.streams_per_minute),
+            streams_at_once: config.model.streams_at_once,
         },
     }
 }

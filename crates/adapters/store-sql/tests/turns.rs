@@ -104,6 +104,7 @@ pub(crate) fn new_run(turn: &Turn) -> NewRun {
         ids_until: 100,
         at: turn.at,
         lease_until: turn.at.plus(LEASE),
+        claim: None,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod contract;
 mod desk;
 mod error;
 mod event;
+mod idempotency;
 mod limits;
 mod live;
 mod log_writer;
@@ -19,9 +20,12 @@ mod ports;
 mod reader;
 mod reading;
 mod recovery;
+mod repeating;
 mod run;
 mod search_conversations;
+mod seating;
 mod service;
+mod stopping;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -38,6 +42,7 @@ pub use event::{
     ErrorSource, FinalStatus, Item, ItemPlace, ItemStatus, ItemType, LifecycleStatus, RunEvent,
     ToolCallStatus, What,
 };
+pub use idempotency::{IdempotencyKey, IdempotencyKeyError, TurnClaim};
 pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};
 pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};
@@ -45,5 +50,6 @@ pub use ports::{ApprovalStore, Followed, Following, READER_BUFFER, RunFanOut, Ru
 pub use reading::{ConversationEvents, RunEvents};
 pub use run::{Answer, Begun, Finish, Flush, Flushed, LEASE, NewRun, Run, RunStatus};
 pub use search_conversations::SearchConversations;
+pub use seating::StreamSeat;
 pub use service::{Outcome, RunParts, RunService, RunSettings, StartChat, StartedRun};
 pub use turn::RunFailure;

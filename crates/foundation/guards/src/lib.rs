@@ -8,6 +8,6 @@ mod rate;
 mod verdict;
 
 pub use key::GuardKey;
-pub use ports::{Claim, Mark, Quota, ReplayGuard, Tally};
+pub use ports::{Claim, Mark, Quota, ReplayGuard, Seat, Seats, Tally};
 pub use rate::Rate;
 pub use verdict::{Standing, Take, Verdict};

@@ -12,7 +12,7 @@ use chancery_ids::ConversationKey;
 use chancery_tools::{Tool, ToolCatalogue};
 use futures::StreamExt;
 
-use super::{MemoryFanOut, MemoryQuota, Probe, ScriptedModel, Storage};
+use super::{MemoryFanOut, MemoryQuota, MemorySeats, Probe, ScriptedModel, Storage};
 use crate::{
     AgentCatalogue, FlushPolicy, RunEvent, RunEvents, RunParts, RunService, RunSettings, StartChat,
     StartedRun, TurnRates,
@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub(crate) fan_out: Arc<MemoryFanOut>,
     pub(crate) model: Arc<ScriptedModel>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) seats: Arc<MemorySeats>,
     pub(crate) caller: Principal,
     /// In the bundle of every agent.
     pub(crate) tool: Arc<Probe>,
@@ -116,6 +117,7 @@ impl World {
             ("f.toml", &fresh),
             ("l.toml", &last),
         ];
+        let seats = Arc::new(MemorySeats::default());
         let parts = RunParts {
             runs: storage.clone(),
             abandoned: storage.clone(),
@@ -127,6 +129,7 @@ impl World {
             tools,
             tasks: TokioTasks::current(),
             quota: Arc::new(MemoryQuota::of(clock.clone())),
+            seats: seats.clone(),
             ambient: Ambient {
                 clock: clock.clone(),
                 ..Ambient::system()
@@ -138,6 +141,7 @@ impl World {
             rates: TurnRates {
                 answered: Some(Rate::new(60, Duration::from_mins(1))),
                 streamed: Some(Rate::new(30, Duration::from_mins(1))),
+                streams_at_once: 5,
             },
         };
         let service = RunService::new(parts, settings);
@@ -147,6 +151,7 @@ impl World {
             fan_out,
             model,
             clock,
+            seats,
             caller: person(),
             tool,
             hammer,
@@ -164,6 +169,7 @@ impl World {
             text: said.to_owned(),
             agent: None,
             streamed: false,
+            idempotency_key: None,
         }
     }
 

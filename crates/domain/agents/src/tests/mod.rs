@@ -5,6 +5,9 @@ mod calls;
 mod endings;
 mod reading;
 mod recovery;
+mod repeats;
+mod seats;
+mod stops;
 mod turns;
 mod writing;
 

@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 pub mod quota;
 pub mod replay_guard;
+pub mod seats;
 pub mod tally;
 
 /// Calls `ask` from `callers` tasks at once and gives their answers.

@@ -54,6 +54,7 @@ impl Checked for ChatBody {
             text: self.message,
             agent: self.agent_type,
             streamed: false,
+            idempotency_key: None,
         })
     }
 }
