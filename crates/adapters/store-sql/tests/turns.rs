@@ -71,6 +71,7 @@ pub(crate) async fn begin(runs: &dyn RunStore, run: &NewRun) -> u64 {
     match runs.begin(run).await.unwrap() {
         Begun::Started { position, .. } => position,
         Begun::Busy(other) => panic!("{} is in the way", other.id),
+        other @ (Begun::Repeated(_) | Begun::KeyReused) => panic!("{other:?}"),
     }
 }
 
