@@ -1,6 +1,7 @@
 //! The client's name for a turn, so that a request whose answer was lost can be sent again.
 
 use chancery_access::Principal;
+use chancery_ids::ConversationKey;
 use ring::digest::{Context, SHA256};
 
 use crate::StartChat;
@@ -55,7 +56,7 @@ impl TurnClaim {
         let parties = std::iter::once(&caller.subject).chain(&caller.actors);
         let parties: Vec<String> = parties.map(ToString::to_string).collect();
         let mut digest = Context::new(&SHA256);
-        let conversation = chat.conversation_key.as_ref().map(|key| key.as_str());
+        let conversation = chat.conversation_key.as_ref().map(ConversationKey::as_str);
         // No name is empty, so that none and the empty one do not meet.
         for part in [agent, conversation.unwrap_or_default(), &chat.text] {
             digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
