@@ -68,11 +68,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     tokens.revocations().read().await?;
     let people = Arc::new(SqlAccounts::new(database.clone()));
     let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
-    let hashes = Arc::new(HashPool::start(
-        peppers,
-        HashPool::usual_threads(),
-        ambient.clone(),
-    )?);
+    let at_once = HashPool::usual_threads();
+    let hashes = Arc::new(HashPool::start(peppers, at_once, ambient.clone())?);
     let machines = machines(config, &database, redis.as_ref(), &tokens, &ambient)?;
     let service_accounts = Arc::new(machines.watched_by(metrics.clone()));
     let guard = Arc::new(login_guard(config, redis.as_ref(), &ambient));
