@@ -19,6 +19,7 @@ mod person;
 mod proxy;
 mod redis;
 mod server;
+mod silence;
 
 pub use database::TestDatabase;
 pub use forge::{Forge, Forgery};
@@ -30,6 +31,7 @@ pub use person::{Person, SendForm, client};
 pub use proxy::Proxy;
 pub use redis::TestRedis;
 pub use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, Settings};
+pub use silence::Silence;
 
 /// `count` different words.
 #[must_use]

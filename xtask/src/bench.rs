@@ -7,6 +7,7 @@ mod flood;
 mod nginx;
 mod pgbench;
 mod server;
+mod streams;
 mod table;
 
 use std::path::PathBuf;
@@ -20,12 +21,19 @@ pub(crate) enum Bench {
     Auth(auth::Arguments),
     /// A flood of wrong passwords, and how long others wait beside it
     Flood(flood::Arguments),
+    /// Paced event streams: memory of each, delivery, delay; and the same beside readers that stop reading
+    Streams(streams::Arguments),
+    /// The client of `streams`, in a process of its own
+    #[command(hide = true)]
+    StreamReaders(streams::Readers),
 }
 
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Auth(arguments) => auth::run(arguments),
         Bench::Flood(arguments) => flood::run(arguments),
+        Bench::Streams(arguments) => streams::run(arguments),
+        Bench::StreamReaders(readers) => readers.run(),
     }
 }
 

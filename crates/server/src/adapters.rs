@@ -12,12 +12,14 @@ use chancery_agents::{
 use chancery_ambient::{Ambient, TokioTasks, cause_of};
 use chancery_audit::AuditTrail;
 use chancery_auth_keys::{KeyService, KeySetName, PublishedKeys};
-use chancery_cache_redis::{PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisTally};
+use chancery_cache_redis::{
+    PolicyError, Redis, RedisFanOut, RedisQuota, RedisReplayGuard, RedisSeats, RedisTally,
+};
 use chancery_conversations::ConversationService;
 use chancery_events::{Event, OutboxStore};
-use chancery_guards::{Quota, Rate, ReplayGuard, Tally};
+use chancery_guards::{Quota, Rate, ReplayGuard, Seats, Tally};
 use chancery_in_process::{
-    DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessTally,
+    DEFAULT_CAPACITY, InProcessFanOut, InProcessQuota, InProcessReplayGuard, InProcessSeats, InProcessTally,
 };
 use chancery_model_offline::OfflineModel;
 use chancery_model_openai::{Api, OpenAiModel, OpenAiSettings};
@@ -68,11 +70,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
     tokens.revocations().read().await?;
     let people = Arc::new(SqlAccounts::new(database.clone()));
     let peppers = PasswordPeppers::parse(&config.auth.password_pepper)?;
-    let hashes = Arc::new(HashPool::start(
-        peppers,
-        HashPool::usual_threads(),
-        ambient.clone(),
-    )?);
+    let at_once = HashPool::usual_threads();
+    let hashes = Arc::new(HashPool::start(peppers, at_once, ambient.clone())?);
     let machines = machines(config, &database, redis.as_ref(), &tokens, &ambient)?;
     let service_accounts = Arc::new(machines.watched_by(metrics.clone()));
     let guard = Arc::new(login_guard(config, redis.as_ref(), &ambient));
@@ -113,6 +112,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         tools: tools.clone(),
         tasks: Arc::new(tasks.clone()),
         quota: quota(redis.as_ref(), &ambient),
+        seats: seats(redis.as_ref(), &ambient),
         ambient: ambient.clone(),
     };
     let runs = Arc::new(RunService::new(parts, run_settings(config)));
@@ -187,6 +187,13 @@ fn quota(redis: Option<&Redis>, ambient: &Ambient) -> Arc<dyn Quota> {
     match redis {
         Some(redis) => Arc::new(RedisQuota::new(redis.clone())),
         None => Arc::new(InProcessQuota::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
+    }
+}
+
+fn seats(redis: Option<&Redis>, ambient: &Ambient) -> Arc<dyn Seats> {
+    match redis {
+        Some(redis) => Arc::new(RedisSeats::new(redis.clone())),
+        None => Arc::new(InProcessSeats::new(ambient.clock.clone(), DEFAULT_CAPACITY)),
     }
 }
 
@@ -355,6 +362,7 @@ fn run_settings(config: &Config) -> RunSettings {
         rates: TurnRates {
             answered: a_minute(config.model.turns_per_minute),
             streamed: a_minute(config.model.streams_per_minute),
+            streams_at_once: config.model.streams_at_once,
         },
     }
 }

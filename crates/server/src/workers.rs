@@ -15,6 +15,9 @@ const KEYS_EVERY: Duration = Duration::from_secs(5);
 const REVOCATIONS_EVERY: Duration = Duration::from_millis(250);
 const TIME_EVERY: Duration = Duration::from_secs(1);
 const MAIL_EVERY: Duration = Duration::from_secs(1);
+/// A run stops within a second of being told, wherever that is said.
+const ORDERS_EVERY: Duration = Duration::from_millis(300);
+const SEATS_EVERY: Duration = Duration::from_secs(10);
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
 const RETENTION_EVERY: Duration = Duration::from_mins(10);
 const TOOLS_EVERY: Duration = Duration::from_secs(30);
@@ -72,6 +75,24 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let usage = usage.clone();
         async move { usage.prune().await.map(drop) }
     });
+    let orders = app.clone();
+    spawn(app, stop, "orders to runs", ORDERS_EVERY, move || {
+        let app = orders.clone();
+        async move {
+            app.runs.follow_cancels().await?;
+            end_runs_of_suspended(&app).await
+        }
+    });
+    let seats = app.runs.clone();
+    spawn(app, stop, "seats of streams", SEATS_EVERY, move || {
+        let seats = seats.clone();
+        async move { seats.keep_seats().await }
+    });
+    let names = app.runs.clone();
+    spawn(app, stop, "old names of turns", PRUNE_EVERY, move || {
+        let names = names.clone();
+        async move { names.prune_claims().await.map(drop) }
+    });
     let mail = app.people.clone();
     spawn(app, stop, "mail", MAIL_EVERY, move || {
         let mail = mail.clone();
@@ -96,6 +117,17 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let links = links.clone();
         async move { links.prune_links().await.map(drop) }
     });
+}
+
+/// Runs of a suspended tenant do not go on. Suspending revokes the tenant's tokens, and every process holds every revocation: so
+/// the store is asked about tenants alone that may be suspended.
+async fn end_runs_of_suspended(app: &App) -> Result<(), Fault> {
+    for (tenant, owner) in app.runs.live_owners() {
+        if app.tokens.revocations().has_tenant(tenant) && app.accounts.is_suspended(tenant, owner).await? {
+            app.runs.suspend(tenant);
+        }
+    }
+    Ok(())
 }
 
 /// Runs `work` again and again with `pause` between. The loop goes on after a fault; of many in a row the first is logged,

@@ -204,7 +204,7 @@ impl Live {
                 Some(event) if event.id <= self.last => {}
                 Some(event) if event.id == self.last.saturating_add(1) => {
                     self.last = event.id;
-                    return Some((Followed::Event(event), Some(self)));
+                    return Some((Followed::Event(Arc::unwrap_or_clone(event)), Some(self)));
                 }
                 // Something is missing, or was never there: the log knows.
                 Some(_) => return Some((Followed::CutOff, None)),

@@ -5,6 +5,7 @@ mod policy;
 mod quota;
 mod redis;
 mod replay_guard;
+mod seats;
 mod tally;
 
 pub use fan_out::RedisFanOut;
@@ -12,4 +13,5 @@ pub use policy::PolicyError;
 pub use quota::RedisQuota;
 pub use redis::Redis;
 pub use replay_guard::RedisReplayGuard;
+pub use seats::RedisSeats;
 pub use tally::RedisTally;

@@ -12,6 +12,12 @@ mod replay_guard {
     chancery_guards::replay_guard_contract!(RedisReplayGuard::new(crate::support::fresh()));
 }
 
+mod seats {
+    use chancery_cache_redis::RedisSeats;
+
+    chancery_guards::seats_contract!(RedisSeats::new(crate::support::fresh()));
+}
+
 mod tally {
     use chancery_cache_redis::RedisTally;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chancery_ambient::{Ambient, Fault};
-use chancery_cache_redis::{Redis, RedisQuota, RedisReplayGuard, RedisTally};
-use chancery_guards::{Claim, GuardKey, Mark, Quota, Rate, ReplayGuard, Take, Tally};
+use chancery_cache_redis::{Redis, RedisQuota, RedisReplayGuard, RedisSeats, RedisTally};
+use chancery_guards::{Claim, GuardKey, Mark, Quota, Rate, ReplayGuard, Seat, Seats, Take, Tally};
 use deadpool_redis::redis::cmd;
 
 use crate::support::Corner;
@@ -53,8 +53,14 @@ async fn every_key_but_the_beginning_of_the_memory_ends() {
     for _ in 0..2 {
         tally.count(&key("count"), HOUR).await.unwrap();
     }
+    let seat = Seat {
+        key: key("seat"),
+        id: 1,
+    };
+    let seats = RedisSeats::new(corner.redis.clone());
+    assert!(seats.take(&seat, 1, HOUR).await.unwrap());
     let keys = corner.keys().await;
-    assert_eq!(keys.len(), 4, "{keys:?}");
+    assert_eq!(keys.len(), 5, "{keys:?}");
     for key in keys.iter().filter(|key| !key.ends_with("replay:since")) {
         let left: i64 = corner.ask(cmd("PTTL").arg(key)).await;
         assert!((1..=3_600_000).contains(&left), "{key} ends in {left} ms");

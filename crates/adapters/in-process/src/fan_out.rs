@@ -22,18 +22,19 @@ pub struct InProcessFanOut {
 
 #[derive(Default)]
 struct Channel {
-    kept: VecDeque<RunEvent>,
+    kept: VecDeque<Arc<RunEvent>>,
     readers: Vec<Reader>,
 }
 
 struct Reader {
-    queue: mpsc::Sender<RunEvent>,
+    /// Shared: a queue has room for dozens of events from the first on, and there is one a reader.
+    queue: mpsc::Sender<Arc<RunEvent>>,
     cut_off: Arc<AtomicBool>,
 }
 
 impl Reader {
     /// `false` when the reader left, or is too far behind: then it is told, after what it has queued.
-    fn give(&self, event: &RunEvent) -> bool {
+    fn give(&self, event: &Arc<RunEvent>) -> bool {
         let given = self.queue.try_send(event.clone());
         if matches!(given, Err(TrySendError::Full(_))) {
             self.cut_off.store(true, Ordering::Release);
@@ -54,8 +55,9 @@ impl RunFanOut for InProcessFanOut {
         let mut runs = self.runs();
         let channel = runs.entry((tenant, run)).or_default();
         for event in events {
-            channel.kept.push_back(event.clone());
-            channel.readers.retain(|reader| reader.give(event));
+            let event = Arc::new(event.clone());
+            channel.readers.retain(|reader| reader.give(&event));
+            channel.kept.push_back(event);
         }
     }
 
@@ -83,14 +85,17 @@ impl RunFanOut for InProcessFanOut {
         let live = stream::unfold(Some((queue, cut_off)), |state| async move {
             let (mut queue, cut_off) = state?;
             match queue.recv().await {
-                Some(event) => Some((Followed::Event(event), Some((queue, cut_off)))),
+                Some(event) => {
+                    let event = Followed::Event(Arc::unwrap_or_clone(event));
+                    Some((event, Some((queue, cut_off))))
+                }
                 None => cut_off
                     .load(Ordering::Acquire)
                     .then_some((Followed::CutOff, None)),
             }
         });
         Some(Following {
-            kept: channel.kept.iter().cloned().collect(),
+            kept: channel.kept.iter().map(|event| RunEvent::clone(event)).collect(),
             live: live.boxed(),
         })
     }

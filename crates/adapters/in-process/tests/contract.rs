@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use chancery_ambient::SystemClock;
-use chancery_in_process::{DEFAULT_CAPACITY, InProcessQuota, InProcessReplayGuard, InProcessTally};
+use chancery_in_process::{
+    DEFAULT_CAPACITY, InProcessQuota, InProcessReplayGuard, InProcessSeats, InProcessTally,
+};
 
 mod fan_out {
     chancery_agents::run_fan_out_contract!(chancery_in_process::InProcessFanOut::default());
@@ -18,6 +20,10 @@ mod replay_guard {
     chancery_guards::replay_guard_contract!(super::replay_guard());
 }
 
+mod seats {
+    chancery_guards::seats_contract!(super::seats());
+}
+
 mod tally {
     chancery_guards::tally_contract!(super::tally());
 }
@@ -28,6 +34,10 @@ fn quota() -> InProcessQuota {
 
 fn replay_guard() -> InProcessReplayGuard {
     InProcessReplayGuard::new(Arc::new(SystemClock::default()), DEFAULT_CAPACITY)
+}
+
+fn seats() -> InProcessSeats {
+    InProcessSeats::new(Arc::new(SystemClock::default()), DEFAULT_CAPACITY)
 }
 
 fn tally() -> InProcessTally {

@@ -32,6 +32,7 @@ macro_rules! on_both_engines {
             };
 
             chancery_agents::run_store_contract!(async { runs($fresh().await.until_the_test_ends()) });
+            chancery_agents::named_turns_contract!(async { runs($fresh().await.until_the_test_ends()) });
             chancery_agents::run_system_store_contract!(async { all_runs($fresh().await.until_the_test_ends()) });
             chancery_agents::run_log_system_store_contract!(async { logs($fresh().await.until_the_test_ends()) });
             chancery_agents::approval_store_contract!(async { approvals($fresh().await.until_the_test_ends()) });

@@ -79,6 +79,7 @@ pub(crate) async fn begin(runs: &dyn RunStore, run: &NewRun) -> u64 {
     match runs.begin(run).await.unwrap() {
         Begun::Started { position, .. } => position,
         Begun::Busy(other) => panic!("{} is in the way", other.id),
+        other @ (Begun::Repeated(_) | Begun::KeyReused) => panic!("{other:?}"),
     }
 }
 
@@ -112,6 +113,7 @@ pub(crate) fn new_run(turn: &Turn) -> NewRun {
         ids_until: 100,
         at: turn.at,
         lease_until: turn.at.plus(LEASE),
+        claim: None,
     }
 }
 

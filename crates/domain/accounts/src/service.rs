@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use chancery_access::{Principal, Scope, Scopes, Subject};
-use chancery_ambient::Ambient;
+use chancery_ambient::{Ambient, Fault};
 use chancery_ids::{TenantId, UserId};
 use chancery_tokens::{Authority, EndRefused, TokenPair, TokenService};
 use secrecy::SecretString;
 
 use crate::{
     AccountSystemStore, AccountWatch, HashPool, LoginGuard, Member, MemberStore, ProfileRefused,
-    ServiceAccountService, watch::Unwatched,
+    ServiceAccountService, TenantState, watch::Unwatched,
 };
 
 /// Logs people in and keeps their sessions going.
@@ -74,6 +74,13 @@ impl AccountService {
     #[tracing::instrument(name = "accounts.log_out", skip_all, fields(tenant = %caller.tenant))]
     pub async fn log_out(&self, presented: &SecretString, caller: &Principal) -> Result<bool, EndRefused> {
         self.tokens.end_session(presented, caller).await
+    }
+
+    /// Whether the tenant that the person belongs to is suspended.
+    #[tracing::instrument(name = "accounts.is_suspended", skip_all, fields(%tenant))]
+    pub async fn is_suspended(&self, tenant: TenantId, member: UserId) -> Result<bool, Fault> {
+        let found = self.members.find_member(tenant, member).await?;
+        Ok(found.is_some_and(|member| member.tenant_state == TenantState::Suspended))
     }
 
     /// The caller's own row, as it stands now.

@@ -18,6 +18,8 @@ pub(crate) enum Stop {
     Cancelled,
     /// The server is going down.
     Shutdown,
+    /// Its tenant was suspended.
+    Suspended,
     /// It took too long.
     TimedOut,
     /// It is somebody else's now.
@@ -39,6 +41,8 @@ pub(crate) enum Order {
     Cancel,
     /// Stop: the server is going down.
     Shutdown,
+    /// Stop: the tenant was suspended.
+    Suspend,
 }
 
 pub(crate) struct Desk {
@@ -117,6 +121,7 @@ impl Desk {
         match *self.orders.borrow() {
             Order::Cancel => Err(Stop::Cancelled),
             Order::Shutdown => Err(Stop::Shutdown),
+            Order::Suspend => Err(Stop::Suspended),
             Order::Work if self.log.cancel_requested() => Err(Stop::Cancelled),
             Order::Work => Ok(()),
         }

@@ -36,6 +36,12 @@ pub enum ChatRefused {
         /// What it waits for.
         approval: Option<ApprovalId>,
     },
+    /// Another turn was sent under this `Idempotency-Key`.
+    #[error("the idempotency key belongs to another turn")]
+    KeyReused,
+    /// The run that this turn began was deleted with its conversation.
+    #[error("the run of this turn was deleted")]
+    RunIsDeleted(RunId),
     /// The server is going down.
     #[error("the server is going down")]
     ShuttingDown,

@@ -14,6 +14,7 @@ mod event;
 mod forgetting;
 mod guarding;
 mod guardrail;
+mod idempotency;
 mod limits;
 mod live;
 mod log_writer;
@@ -24,9 +25,12 @@ mod ports;
 mod reader;
 mod reading;
 mod recovery;
+mod repeating;
 mod run;
 mod search_conversations;
+mod seating;
 mod service;
+mod stopping;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -45,6 +49,7 @@ pub use event::{
 };
 pub use forgetting::RunLogSystemStore;
 pub use guardrail::{Action, Check, Guardrails, Preset, Stage, Tripped};
+pub use idempotency::{IdempotencyKey, IdempotencyKeyError, TurnClaim};
 pub use limits::{LARGEST_MESSAGE, RunLimits, TurnRates};
 pub use log_writer::FlushPolicy;
 pub use model::{Model, ModelError, ModelEvent, ModelInput, ModelRequest, ModelTool, ToolCall, Usage};
@@ -52,5 +57,6 @@ pub use ports::{ApprovalStore, Followed, Following, READER_BUFFER, RunFanOut, Ru
 pub use reading::{ConversationEvents, RunEvents};
 pub use run::{Answer, Begun, Finish, Flush, Flushed, LEASE, NewRun, Run, RunStatus};
 pub use search_conversations::SearchConversations;
+pub use seating::StreamSeat;
 pub use service::{Outcome, RunParts, RunService, RunSettings, StartChat, StartedRun};
 pub use turn::RunFailure;

@@ -38,13 +38,15 @@ impl Default for RunLimits {
     }
 }
 
-/// How often one person may begin a turn; `None` is as often as they like.
+/// How often one person may begin a turn, and how much they may read at once; `None` is as often as they like.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TurnRates {
     /// Turns whose answer is waited for.
     pub answered: Option<Rate>,
     /// Turns whose events are streamed.
     pub streamed: Option<Rate>,
+    /// Streams read at the same time; 0 is as many as they like.
+    pub streams_at_once: u32,
 }
 
 /// The largest message of a person, in bytes.

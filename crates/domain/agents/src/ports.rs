@@ -18,7 +18,9 @@ pub trait RunStore: Send + Sync {
     /// MUST be one change. MUST make the conversation of (tenant, owner, key) when there is none, whatever conversations of
     /// others have that key. MUST NOT begin a second live run of a conversation, however many callers: all but one get
     /// [`Begun::Busy`] and leave nothing. MUST be safe to repeat with the same run id. MUST give messages positions
-    /// without gaps.
+    /// without gaps. MUST, with a claim, claim its (tenant, principal, route, key) in the same change: of several turns, exactly one
+    /// begins, the same one again gets [`Begun::Repeated`] with its run, another gets [`Begun::KeyReused`], both whatever else is
+    /// going on in the conversation. MUST NOT keep the claim of a turn that did not begin.
     async fn begin(&self, run: &NewRun) -> Result<Begun, Fault>;
 
     /// Adds events to the log and renews the lease, if the run is live and its epoch is `epoch`.
@@ -151,6 +153,12 @@ pub trait RunSystemStore: Send + Sync {
         now: Timestamp,
         limit: u16,
     ) -> Result<Vec<Run>, Fault>;
+
+    /// Running runs that were asked to stop; at most `limit`. One that waits for a person is ended by whoever is asked.
+    async fn list_to_stop(&self, limit: u16) -> Result<Vec<RunId>, Fault>;
+
+    /// Forgets the names of turns that began before `before`; how many. Their runs stay.
+    async fn prune_claims(&self, before: Timestamp) -> Result<u64, Fault>;
 }
 
 /// Carries events of live runs to their readers before they are in the log. Losing it loses speed, not events.

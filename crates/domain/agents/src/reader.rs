@@ -7,8 +7,8 @@ use futures::{FutureExt, StreamExt, stream::BoxStream};
 
 use crate::{Followed, ReadRefused, Run, RunEvent, RunParts};
 
-/// Events read from the log at once.
-const PIECE: u16 = 500;
+/// Events read from the log at once. A reader that stops reading holds as many.
+const PIECE: u16 = 128;
 
 /// How often the log of a run that works elsewhere is looked at.
 const POLL: Duration = Duration::from_secs(1);
@@ -53,6 +53,10 @@ impl RunReader {
     pub(crate) async fn next(&mut self) -> Result<Option<RunEvent>, ReadRefused> {
         while !self.over {
             while let Some(event) = self.queue.pop_front() {
+                if self.queue.is_empty() {
+                    // What was caught up with took room that following does not need.
+                    self.queue = VecDeque::new();
+                }
                 if event.id > self.last {
                     self.last = event.id;
                     self.over = event.what.is_terminal();

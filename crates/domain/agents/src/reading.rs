@@ -82,7 +82,7 @@ impl RunService {
     }
 
     /// Polled by whoever reads; nothing is asked before.
-    fn events(&self, run: Arc<Run>, after: u64) -> RunEvents {
+    pub(crate) fn events(&self, run: Arc<Run>, after: u64) -> RunEvents {
         let reader = Some(RunReader::new(self.parts.clone(), run, after));
         let events = stream::unfold(reader, |reader| async move {
             let mut reader = reader?;

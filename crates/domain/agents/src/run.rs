@@ -7,7 +7,7 @@ use chancery_events::Used;
 use chancery_ids::{ApprovalId, ConversationId, ConversationKey, MessageId, RunId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{RunEvent, Usage};
+use crate::{RunEvent, TurnClaim, Usage};
 
 /// How long a run belongs to its owner after each flush.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -122,6 +122,8 @@ pub struct NewRun {
     pub at: Timestamp,
     /// The first lease's end.
     pub lease_until: Timestamp,
+    /// The name that the client gave this turn, if any.
+    pub claim: Option<TurnClaim>,
 }
 
 /// How `begin` ended.
@@ -136,6 +138,10 @@ pub enum Begun {
     },
     /// Another run of the conversation is live.
     Busy(Box<Run>),
+    /// The same turn has begun this run before. It may have been deleted since.
+    Repeated(RunId),
+    /// Another turn has this name.
+    KeyReused,
 }
 
 /// What a flush adds to the log of a live run; it renews the lease too.

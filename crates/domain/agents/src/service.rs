@@ -5,15 +5,16 @@ use std::{sync::Arc, time::Duration};
 use chancery_access::{Principal, Scope};
 use chancery_ambient::{Ambient, Fault, Tasks, cause_of, within};
 use chancery_conversations::ConversationStore;
-use chancery_guards::{GuardKey, Quota, Take};
+use chancery_guards::{GuardKey, Quota, Seats, Take};
 use chancery_ids::{ApprovalId, ConversationKey, RunId, TenantId, UserId};
 use chancery_tools::ToolCatalogue;
 use tokio::sync::watch;
 
 use crate::{
-    AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, LARGEST_MESSAGE, LEASE, LifecycleStatus,
-    MemoryStrategy, Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus, RunStore,
-    RunSystemStore, Tripped, TurnRates, Usage, What, desk::Order, live::LiveRuns, log_writer::LogWriter,
+    AgentCatalogue, ApprovalStore, Begun, ChatRefused, FlushPolicy, IdempotencyKey, LARGEST_MESSAGE, LEASE,
+    LifecycleStatus, MemoryStrategy, Model, NewRun, RunEvent, RunFailure, RunFanOut, RunLimits, RunStatus,
+    RunStore, RunSystemStore, Tripped, TurnClaim, TurnRates, Usage, What, desk::Order, live::LiveRuns,
+    log_writer::LogWriter, seating::HeldSeats,
 };
 
 /// What runs work with.
@@ -38,6 +39,8 @@ pub struct RunParts {
     pub tasks: Arc<dyn Tasks>,
     /// Counts turns, for all replicas.
     pub quota: Arc<dyn Quota>,
+    /// Counts streams, for all replicas.
+    pub seats: Arc<dyn Seats>,
     /// Time and randomness.
     pub ambient: Ambient,
 }
@@ -59,6 +62,7 @@ pub struct RunService {
     pub(crate) parts: Arc<RunParts>,
     pub(crate) settings: RunSettings,
     pub(crate) live: Arc<LiveRuns>,
+    pub(crate) seats: Arc<HeldSeats>,
 }
 
 /// A person's new turn.
@@ -74,9 +78,11 @@ pub struct StartChat {
     pub memory: Option<MemoryStrategy>,
     /// Whether its events are streamed to the person; such turns have a limit of their own.
     pub streamed: bool,
+    /// The client's name for this turn: whoever sends the same again gets the same run.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// A run that works now.
+/// A run that works now, or that an earlier request of the same turn has begun.
 pub struct StartedRun {
     /// Its id, for reading and stopping it.
     pub run: RunId,
@@ -124,6 +130,7 @@ impl RunService {
             parts: Arc::new(parts),
             settings,
             live: Arc::default(),
+            seats: Arc::default(),
         }
     }
 
@@ -153,8 +160,8 @@ impl RunService {
         if self.live.is_closed() {
             return Err(ChatRefused::ShuttingDown);
         }
-        self.take_turn(caller.tenant, owner, chat.streamed).await?;
-        let memory = chat.memory;
+        let (streamed, memory) = (chat.streamed, chat.memory);
+        self.take_turn(caller.tenant, owner, streamed).await?;
         let new = self.new_run(caller, owner, chat, &agent);
         // Whoever meets a run that was abandoned ends it; then the turn is tried again.
         for _ in 0..3 {
@@ -172,6 +179,8 @@ impl RunService {
                     let (run, approval) = (other.id, other.approval);
                     return Err(ChatRefused::RunIsLive { run, approval });
                 }
+                Begun::Repeated(run) => return self.repeat(caller.tenant, owner, run, streamed).await,
+                Begun::KeyReused => return Err(ChatRefused::KeyReused),
             }
         }
         Err(Fault::unavailable("runs of this conversation keep being abandoned").into())
@@ -232,6 +241,7 @@ impl RunService {
     }
 
     fn new_run(&self, caller: &Principal, owner: UserId, chat: StartChat, agent: &str) -> NewRun {
+        let claim = TurnClaim::of(caller, &chat, agent);
         let ambient = &self.parts.ambient;
         let at = ambient.now();
         let new_conversation = ambient.new_id();
@@ -261,6 +271,7 @@ impl RunService {
             events,
             at,
             lease_until: at.plus(LEASE),
+            claim,
         }
     }
 }

@@ -57,7 +57,8 @@ impl RunService {
 
     /// Starts the task that works on a run that is this process's.
     pub(crate) fn spawn(&self, caller: &Principal, job: Job) -> StartedRun {
-        let orders = self.live.enter(job.run);
+        let owner = caller.subject.person();
+        let orders = self.live.enter(job.run, job.tenant, owner);
         let (tell, outcome) = watch::channel(None);
         let started = StartedRun {
             run: job.run,
@@ -333,6 +334,11 @@ fn verdict(answered: Result<(), Broken>) -> Option<(RunStatus, Option<RunFailure
         Err(Broken::Stopped(Stop::Shutdown)) => {
             failed(RunFailure::by_server("shutdown", "the server went down", true))
         }
+        Err(Broken::Stopped(Stop::Suspended)) => failed(RunFailure::by_server(
+            "tenant_suspended",
+            "the tenant was suspended",
+            false,
+        )),
         Err(Broken::Waits | Broken::Stopped(Stop::Lost)) => None,
     }
 }

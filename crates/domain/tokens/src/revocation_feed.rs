@@ -169,6 +169,13 @@ impl RevocationFeed {
         !raised && self.is_fresh()
     }
 
+    /// Whether tokens of the whole tenant were revoked of late, as far as the set tells. No I/O.
+    #[must_use]
+    pub fn has_tenant(&self, tenant: TenantId) -> bool {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.tenants.contains_key(&tenant)
+    }
+
     /// Whether everything that a key signed was revoked, as far as the set tells.
     #[must_use]
     pub fn has_key(&self, kid: &str) -> bool {

@@ -10,6 +10,6 @@ mod verdict;
 
 pub use key::GuardKey;
 pub use leases::Leases;
-pub use ports::{Claim, Mark, Quota, ReplayGuard, Tally};
+pub use ports::{Claim, Mark, Quota, ReplayGuard, Seat, Seats, Tally};
 pub use rate::Rate;
 pub use verdict::{Standing, Take, Verdict};

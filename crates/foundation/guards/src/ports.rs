@@ -82,3 +82,30 @@ pub trait Tally: Send + Sync {
     /// Forgets them. MUST let the next count begin at 1 with a life of its own.
     async fn clear(&self, key: &GuardKey) -> Result<(), Fault>;
 }
+
+/// A place that somebody takes for a while.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seat {
+    /// Where: the seats of one key are counted together.
+    pub key: GuardKey,
+    /// Which, drawn before it is taken.
+    pub id: u128,
+}
+
+/// Counts what goes on at the same time, over every replica.
+#[async_trait]
+pub trait Seats: Send + Sync {
+    /// Takes a seat for `life`, where fewer than `limit` are taken. `false` when all are.
+    ///
+    /// MUST let no more than `limit` be taken at once, however many callers. MUST be safe to repeat: who has the seat gets it
+    /// again. MUST let a seat lapse when its life is over, whoever took it. MUST keep keys apart.
+    async fn take(&self, seat: &Seat, limit: u32, life: Duration) -> Result<bool, Fault>;
+
+    /// Gives seats a new life, from now on.
+    ///
+    /// MUST count a seat again that had lapsed or was lost, whatever the limit: its holder has never left.
+    async fn keep(&self, seats: &[Seat], life: Duration) -> Result<(), Fault>;
+
+    /// Gives a seat back. MUST make room at once, and be harmless for a seat that nobody has.
+    async fn give_back(&self, seat: &Seat) -> Result<(), Fault>;
+}

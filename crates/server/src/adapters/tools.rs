@@ -90,11 +90,13 @@ pub(crate) async fn prepare(tools: &ToolCatalogue) -> Result<(), Fault> {
 }
 
 fn web_search(config: &Config) -> Result<WebSearch, Failure> {
-    match &config.model.tavily_key {
-        None => Ok(WebSearch::not_configured()),
-        Some(key) => Ok(WebSearch::with_tavily(
-            key.clone(),
-            &"https://api.tavily.com".parse()?,
-        )?),
-    }
+    let model = &config.model;
+    let Some(key) = &model.tavily_key else {
+        return Ok(WebSearch::not_configured());
+    };
+    let address = match &model.tavily_url {
+        Some(address) => address.clone(),
+        None => "https://api.tavily.com".parse()?,
+    };
+    Ok(WebSearch::with_tavily(key.clone(), &address)?)
 }

@@ -21,6 +21,8 @@ pub(crate) struct ModelSettings {
     pub turns_per_minute: u32,
     /// `CHAT_STREAM_RATE_LIMIT_PER_MINUTE`: turns of a person that are streamed; 0 for no end.
     pub streams_per_minute: u32,
+    /// `CHAT_STREAM_CONCURRENT_LIMIT`: streams that a person reads at the same time; 0 for no end.
+    pub streams_at_once: u32,
     /// `AGENT_CATALOG_DIR`: a folder of TOML files in place of the embedded agents.
     pub catalog_dir: Option<PathBuf>,
     /// `RUN_LOG_RETENTION_DAYS`: how long the events of a run that ended are kept; `None` for ever.
@@ -31,6 +33,8 @@ pub(crate) struct ModelSettings {
     pub stream_chunks: bool,
     /// `TAVILY_API_KEY` is set.
     pub tavily_key: Option<SecretString>,
+    /// `TAVILY_BASE_URL`: where its API is, when that is not Tavily's own address.
+    pub tavily_url: Option<Url>,
 }
 
 /// Tools that an operator declares.
@@ -68,6 +72,8 @@ impl ModelSettings {
             run_timeout: Duration::from_secs(source.number("RUN_TIMEOUT_SECONDS", 300, 1..=3600)),
             turns_per_minute: rate(source, "CHAT_RATE_LIMIT_PER_MINUTE", 60),
             streams_per_minute: rate(source, "CHAT_STREAM_RATE_LIMIT_PER_MINUTE", 30),
+            streams_at_once: u32::try_from(source.number("CHAT_STREAM_CONCURRENT_LIMIT", 5, 0..=1000))
+                .unwrap_or(u32::MAX),
             catalog_dir: source.text("AGENT_CATALOG_DIR").map(PathBuf::from),
             log_retention: match source.number("RUN_LOG_RETENTION_DAYS", 180, 0..=3660) {
                 0 => None,
@@ -79,6 +85,7 @@ impl ModelSettings {
             }),
             stream_chunks: stream_chunks(source),
             tavily_key: source.text("TAVILY_API_KEY").map(SecretString::from),
+            tavily_url: tavily_url(source),
         }
     }
 }
@@ -126,6 +133,16 @@ impl OpenAi {
             idle_timeout,
         })
     }
+}
+
+fn tavily_url(source: &mut Source) -> Option<Url> {
+    let text = source.text("TAVILY_BASE_URL")?;
+    let url = Url::parse(&text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+    if url.is_none() {
+        source.refuse("TAVILY_BASE_URL", "must be an http or https address");
+    }
+    url
 }
 
 fn stream_chunks(source: &mut Source) -> bool {

@@ -31,7 +31,8 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// What a reader hears.
 pub(super) struct Ear {
-    pub(super) queue: mpsc::Receiver<RunEvent>,
+    /// Shared: a queue has room for dozens of events from the first on, and there is one a reader.
+    pub(super) queue: mpsc::Receiver<Arc<RunEvent>>,
     /// Whether the queue's end is not the run's.
     pub(super) cut_off: Arc<AtomicBool>,
     /// After `queue`, so that the queue is closed when the listener looks.
@@ -138,13 +139,13 @@ impl Listeners {
 
 /// The listener's end of a reader.
 struct Voice {
-    queue: mpsc::Sender<RunEvent>,
+    queue: mpsc::Sender<Arc<RunEvent>>,
     cut_off: Arc<AtomicBool>,
 }
 
 impl Voice {
     /// `false` when the reader left, or is too far behind: then it is told, after what it has queued.
-    fn give(&self, event: &RunEvent) -> bool {
+    fn give(&self, event: &Arc<RunEvent>) -> bool {
         let given = self.queue.try_send(event.clone());
         if matches!(given, Err(TrySendError::Full(_))) {
             self.cut_off.store(true, Ordering::Release);
@@ -212,8 +213,8 @@ impl Listener {
             self.channels.remove(channel);
             return self.unsubscribe(channel).await;
         }
-        let event: RunEvent = match serde_json::from_slice(message.get_payload_bytes()) {
-            Ok(event) => event,
+        let event = match serde_json::from_slice::<RunEvent>(message.get_payload_bytes()) {
+            Ok(event) => Arc::new(event),
             Err(error) => {
                 // Another version of this program writes it: its readers go to the log.
                 tracing::warn!(channel, %error, "an event of a run cannot be read");

@@ -7,7 +7,10 @@ use chancery_ids::ConversationId;
 use diesel::{prelude::*, upsert::excluded};
 use diesel_async::RunQueryDsl;
 
-use super::rows::{LogRow, RunRow};
+use super::{
+    claims::ClaimRow,
+    rows::{LogRow, RunRow},
+};
 use crate::{
     Database,
     codec::{self, Stored},
@@ -15,31 +18,37 @@ use crate::{
     database::transaction,
     fault::Undone,
     schema::{
-        agents::{run_log, runs},
+        agents::{idempotency_keys, run_log, runs},
         conversations::{conversations, messages},
     },
 };
 
-/// Four statements. The first makes the conversation, or waits for its row and takes the next position; from then on no
+/// Four statements, and one before them for a turn that its client named. That one waits for another turn of the same name, so
+/// that of equal turns one begins; what it claims is undone with everything else when the turn does not begin.
+///
+/// Of the four, the first makes the conversation, or waits for its row and takes the next position; from then on no
 /// other run of it can begin, end or be deleted until this is done. So the second never waits for another run's end: either
 /// its row goes in, or the run in the way is there to be read.
 pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fault> {
     let text = storable(&run.text);
-    let conversation = ConversationRow {
-        tenant_id: Stored(run.tenant),
-        id: Stored(run.new_conversation),
-        owner_id: Stored(run.owner),
-        key: run.conversation_key.as_str().to_owned(),
-        display_name: None,
-        agent_entrypoint: run.entry_agent.clone(),
-        active_agent: run.entry_agent.clone(),
-        message_count: 1,
-        last_message_preview: Conversation::preview_of(&text),
-        created_at: Stored(run.at),
-        updated_at: Stored(run.at),
-    };
+    let claim = run.claim.as_ref().map(|claim| ClaimRow::new(run, claim));
+    let conversation = opening(run, &text);
     let log = LogRow::new(run.tenant, run.id, &run.events)?;
     transaction!(database, |conn| {
+        if let Some(claim) = &claim {
+            let claimed = diesel::insert_into(idempotency_keys::table)
+                .values(claim)
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
+            if claimed == 0 {
+                let held = claim.same_name().select(ClaimRow::as_select());
+                let held = held.first(conn).await?;
+                if let Some(answer) = held.answer_to(claim) {
+                    return Err(Undone::Answer(answer));
+                }
+            }
+        }
         let (Stored(conversation), message_count) = diesel::insert_into(conversations::table)
             .values(conversation)
             .on_conflict((
@@ -114,4 +123,21 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
             position: codec::count(position)?,
         })
     })
+}
+
+/// The conversation as it is when it begins with this turn.
+fn opening(run: &NewRun, text: &str) -> ConversationRow {
+    ConversationRow {
+        tenant_id: Stored(run.tenant),
+        id: Stored(run.new_conversation),
+        owner_id: Stored(run.owner),
+        key: run.conversation_key.as_str().to_owned(),
+        display_name: None,
+        agent_entrypoint: run.entry_agent.clone(),
+        active_agent: run.entry_agent.clone(),
+        message_count: 1,
+        last_message_preview: Conversation::preview_of(text),
+        created_at: Stored(run.at),
+        updated_at: Stored(run.at),
+    }
 }

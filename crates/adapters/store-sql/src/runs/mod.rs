@@ -2,6 +2,7 @@
 
 mod approvals;
 mod begin;
+mod claims;
 mod finish;
 mod forgetting;
 mod pause;
@@ -26,7 +27,7 @@ use crate::{
     Database,
     codec::{self, Stored},
     database::{read, transaction, write_one},
-    schema::agents::{run_log, runs},
+    schema::agents::{idempotency_keys, run_log, runs},
 };
 
 /// How many flushes are read at once from a log.
@@ -264,6 +265,26 @@ impl RunSystemStore for SqlRuns {
             .load(conn)
             .await)?;
         rows.into_iter().map(Run::try_from).collect()
+    }
+
+    #[tracing::instrument(name = "store_sql.list_runs_to_stop", skip_all)]
+    async fn list_to_stop(&self, limit: u16) -> Result<Vec<RunId>, Fault> {
+        // As the index has it: a bound parameter would keep it from being used.
+        let asked = runs::table
+            .filter(runs::cancel_requested)
+            .filter(runs::ended_at.is_null())
+            .filter(runs::approval_id.is_null())
+            .select(runs::id)
+            .limit(i64::from(limit));
+        let ids: Vec<Stored<RunId>> = read!(self.0, |conn| asked.load(conn).await)?;
+        Ok(ids.into_iter().map(|Stored(id)| id).collect())
+    }
+
+    #[tracing::instrument(name = "store_sql.prune_claims", skip_all)]
+    async fn prune_claims(&self, before: Timestamp) -> Result<u64, Fault> {
+        let old = idempotency_keys::table.filter(idempotency_keys::created_at.lt(Stored(before)));
+        let pruned = write_one!(self.0, |conn| diesel::delete(old).execute(conn).await)?;
+        u64::try_from(pruned).map_err(Fault::corrupt)
     }
 }
 

@@ -64,4 +64,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use crate::codec::{Instant, Uuid};
+
+    idempotency_keys (tenant_id, principal, route, key) {
+        tenant_id -> Uuid,
+        principal -> Text,
+        route -> Text,
+        key -> Text,
+        request_digest -> Binary,
+        result_id -> Uuid,
+        created_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(runs, run_log, approvals, conversations);

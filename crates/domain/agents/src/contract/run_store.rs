@@ -86,6 +86,7 @@ pub async fn one_run_of_a_conversation_is_live(harness: &Harness) {
         match begun.unwrap() {
             Begun::Started { .. } => started.push(turn.id),
             Begun::Busy(other) => busy.push(other.id),
+            other @ (Begun::Repeated(_) | Begun::KeyReused) => unreachable!("{other:?}"),
         }
     }
     assert_eq!(started.len(), 1);

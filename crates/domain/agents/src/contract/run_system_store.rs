@@ -14,7 +14,7 @@ use super::{
     run_store,
     turns::{KEPT, Person, finish, flush, second},
 };
-use crate::{Flush, Flushed, RunStatus, RunSystemStore};
+use crate::{Begun, Flush, Flushed, RunStatus, RunSystemStore};
 
 /// Views of one storage with nothing in it.
 pub struct Harness {
@@ -89,6 +89,58 @@ pub async fn what_a_run_used_is_kept_until_it_ends(harness: &Harness) {
     assert_eq!(ended.unwrap().used, []);
 }
 
+/// Runs that work and were asked to stop, whoever's they are; none that ended meanwhile.
+pub async fn runs_to_stop_are_those_that_work_and_were_asked(harness: &Harness) {
+    let (ada, bob) = (Person::new(&harness.stores), Person::new(&harness.stores));
+    let mut asked = Vec::new();
+    for person in [&ada, &bob] {
+        person.begin("goes on").await;
+        let run = person.begin("is stopped").await;
+        let ended = person.answered("has ended").await;
+        for run in [&run, &ended] {
+            let cancelled = harness
+                .stores
+                .runs
+                .request_cancel(person.tenant, person.owner, run.id);
+            cancelled.await.unwrap().unwrap();
+        }
+        asked.push(run.id);
+    }
+    let mut told = harness.system.list_to_stop(10).await.unwrap();
+    told.sort_unstable();
+    asked.sort_unstable();
+    assert_eq!(told, asked);
+    assert_eq!(harness.system.list_to_stop(1).await.unwrap().len(), 1);
+}
+
+/// Names of turns are forgotten by their age, and are free from then on; their runs stay.
+pub async fn names_of_turns_are_forgotten_by_age(harness: &Harness) {
+    let ada = Person::new(&harness.stores);
+    let mut named = Vec::new();
+    for (at, key) in [(100, "old"), (200, "new")] {
+        let turn = ada.named_turn(key, key, at);
+        let begun = harness.stores.runs.begin(&turn).await.unwrap();
+        assert!(matches!(begun, Begun::Started { .. }), "{begun:?}");
+        named.push(turn);
+    }
+    assert_eq!(harness.system.prune_claims(second(200)).await.unwrap(), 1);
+    assert_eq!(harness.system.prune_claims(second(200)).await.unwrap(), 0);
+    let again = ada.named_turn("elsewhere", "old", 300);
+    let begun = harness.stores.runs.begin(&again).await.unwrap();
+    assert!(matches!(begun, Begun::Started { .. }), "{begun:?}");
+    let repeated = ada.named_turn("new", "new", 300);
+    let begun = harness.stores.runs.begin(&repeated).await.unwrap();
+    let runs: Vec<RunId> = named.iter().map(|turn| turn.id).collect();
+    assert_eq!(
+        Some(&begun),
+        runs.get(1).map(|run| Begun::Repeated(*run)).as_ref()
+    );
+    for run in runs {
+        let found = harness.stores.runs.find(ada.tenant, ada.owner, run).await;
+        assert!(found.unwrap().is_some());
+    }
+}
+
 async fn listed(harness: &Harness, at: u64, limit: u16) -> Vec<RunId> {
     let runs = harness
         .system
@@ -105,7 +157,8 @@ macro_rules! run_system_store_contract {
     ($fresh:expr) => {
         $crate::run_system_store_contract!(@tests $fresh,
             abandoned_runs_come_oldest_lease_first, ended_and_taken_runs_are_not_abandoned,
-            what_a_run_used_is_kept_until_it_ends);
+            what_a_run_used_is_kept_until_it_ends, runs_to_stop_are_those_that_work_and_were_asked,
+            names_of_turns_are_forgotten_by_age);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]

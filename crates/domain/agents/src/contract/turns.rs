@@ -10,8 +10,8 @@ use chancery_ids::{ConversationKey, Limit, TenantId, UserId};
 
 use super::run_store::Harness;
 use crate::{
-    Answer, Begun, FinalStatus, Finish, Flush, Flushed, LEASE, LifecycleStatus, NewRun, RunEvent, RunStatus,
-    Usage, What,
+    Answer, Begun, FinalStatus, Finish, Flush, Flushed, IdempotencyKey, LEASE, LifecycleStatus, NewRun,
+    RunEvent, RunStatus, TurnClaim, Usage, What,
 };
 
 pub(super) const KEPT: Flushed = Flushed::Kept {
@@ -63,6 +63,25 @@ impl<'a> Person<'a> {
             ids_until: 100,
             at,
             lease_until: at.plus(LEASE),
+            claim: None,
+        }
+    }
+
+    /// A turn of the conversation `key` whose client calls it `name`. What is asked is told by the conversation.
+    pub(super) fn named_turn(&self, key: &str, name: &str, at: u64) -> NewRun {
+        let mut request_digest = [0; 32];
+        for (to, from) in request_digest.iter_mut().zip(key.bytes()) {
+            *to = from;
+        }
+        let claim = TurnClaim {
+            principal: format!("user:{}", self.owner),
+            route: "chat",
+            key: IdempotencyKey::parse(name.as_bytes()).unwrap(),
+            request_digest,
+        };
+        NewRun {
+            claim: Some(claim),
+            ..self.turn(key, second(at))
         }
     }
 

@@ -13,8 +13,7 @@ use chancery_events::Event;
 use chancery_ids::{ConversationId, RunId, TenantId, UserId};
 
 use crate::{
-    Approval, Begun, Finish, Flush, Flushed, NewRun, Pause, Run, RunEvent, RunStatus, RunStore,
-    RunSystemStore,
+    Approval, Begun, Finish, Flush, Flushed, NewRun, Pause, Run, RunEvent, RunStatus, RunStore, TurnClaim,
 };
 
 #[derive(Default)]
@@ -35,6 +34,8 @@ pub(super) struct State {
     /// With the owner and, while it is pending, the checkpoint.
     pub(super) approvals: Vec<(UserId, Approval, Option<String>)>,
     pub(super) events: Vec<Event>,
+    /// With the run's tenant, the run and when it began.
+    pub(super) claims: Vec<(TenantId, TurnClaim, RunId, Timestamp)>,
 }
 
 impl Storage {
@@ -180,6 +181,9 @@ impl RunStore for Storage {
                 position,
             });
         }
+        if let Some(answer) = state.answer_to_claim(run) {
+            return Ok(answer);
+        }
         let is_own = |stored: &Run| {
             (stored.tenant, stored.owner, &stored.conversation_key)
                 == (run.tenant, run.owner, &run.conversation_key)
@@ -227,6 +231,10 @@ impl RunStore for Storage {
             ended_at: None,
         };
         state.runs.push((stored, run.events.clone()));
+        let claim = run.claim.clone();
+        state
+            .claims
+            .extend(claim.map(|claim| (run.tenant, claim, run.id, run.at)));
         self.commits.fetch_add(1, Ordering::SeqCst);
         Ok(Begun::Started {
             conversation,
@@ -427,28 +435,6 @@ impl RunStore for Storage {
     }
 }
 
-#[async_trait]
-impl RunSystemStore for Storage {
-    async fn list_abandoned(
-        &self,
-        leases_before: Timestamp,
-        now: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<Run>, Fault> {
-        let state = self.state();
-        let runs = state.runs.iter().map(|(stored, _)| stored);
-        let is_over = |run: &&Run| match run.status {
-            RunStatus::Running => run.lease_until < leases_before,
-            RunStatus::AwaitingApproval => run.lease_until < now,
-            RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => false,
-        };
-        let mut runs: Vec<_> = runs.filter(is_over).cloned().collect();
-        runs.sort_by_key(|run| run.lease_until);
-        runs.truncate(usize::from(limit));
-        Ok(runs)
-    }
-}
-
 mod tests {
     use std::sync::Arc;
 
@@ -471,6 +457,7 @@ mod tests {
     }
 
     crate::run_store_contract!(async { stores(&Arc::default()) });
+    crate::named_turns_contract!(async { stores(&Arc::default()) });
     fn approvals() -> approval_store::Harness {
         let storage = Arc::<Storage>::default();
         approval_store::Harness {

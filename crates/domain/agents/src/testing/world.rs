@@ -12,7 +12,7 @@ use chancery_ids::ConversationKey;
 use chancery_tools::{Tool, ToolCatalogue};
 use futures::StreamExt;
 
-use super::{MemoryFanOut, MemoryQuota, Probe, ScriptedModel, Storage};
+use super::{MemoryFanOut, MemoryQuota, MemorySeats, Probe, ScriptedModel, Storage};
 use crate::{
     AgentCatalogue, FlushPolicy, RunEvent, RunEvents, RunParts, RunService, RunSettings, StartChat,
     StartedRun, TurnRates,
@@ -76,6 +76,7 @@ pub(crate) struct World {
     pub(crate) fan_out: Arc<MemoryFanOut>,
     pub(crate) model: Arc<ScriptedModel>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) seats: Arc<MemorySeats>,
     pub(crate) caller: Principal,
     /// In the bundle of every agent.
     pub(crate) tool: Arc<Probe>,
@@ -153,6 +154,7 @@ impl World {
             ("l.toml", &last),
             ("e.toml", EXPERT),
         ];
+        let seats = Arc::new(MemorySeats::default());
         let parts = RunParts {
             runs: storage.clone(),
             abandoned: storage.clone(),
@@ -164,6 +166,7 @@ impl World {
             tools,
             tasks: TokioTasks::current(),
             quota: Arc::new(MemoryQuota::of(clock.clone())),
+            seats: seats.clone(),
             ambient: Ambient {
                 clock: clock.clone(),
                 ..Ambient::system()
@@ -175,6 +178,7 @@ impl World {
             rates: TurnRates {
                 answered: Some(Rate::new(60, Duration::from_mins(1))),
                 streamed: Some(Rate::new(30, Duration::from_mins(1))),
+                streams_at_once: 5,
             },
         };
         let service = RunService::new(parts, settings);
@@ -184,6 +188,7 @@ impl World {
             fan_out,
             model,
             clock,
+            seats,
             caller: person(),
             tool,
             hammer,
@@ -202,6 +207,7 @@ impl World {
             agent: None,
             memory: None,
             streamed: false,
+            idempotency_key: None,
         }
     }
 

@@ -8,6 +8,7 @@ use futures::future::join_all;
 pub mod leases;
 pub mod quota;
 pub mod replay_guard;
+pub mod seats;
 pub mod tally;
 
 /// Calls `ask` from `callers` tasks at once and gives their answers.

@@ -6,6 +6,7 @@ use chancery_agents::{Outcome, RunStatus, StartChat};
 use chancery_ids::RunId;
 
 use super::{
+    idempotency::SentKey,
     problem::{absent, cancelled, failed, taken_over},
     read::frames_of,
     wire::{ChatAnswer, ChatBody, ChatMetadata, WaitingAnswer},
@@ -20,9 +21,12 @@ use crate::{
 
 /// Says something to an agent and waits for its answer.
 ///
-/// The run goes on if the client leaves; its answer is then in the conversation.
+/// The run goes on if the client leaves; its answer is then in the conversation. A turn that is sent again with the same
+/// `Idempotency-Key` within a day begins nothing and gets the first one's answer.
 #[utoipa::path(
     tag = "chat",
+    params(("Idempotency-Key" = Option<String>, Header, description = "What the client calls this turn: 1 to 255 visible ASCII \
+        characters")),
     request_body = ChatBody,
     responses(
         Private,
@@ -43,9 +47,13 @@ use crate::{
 pub(crate) async fn chat(
     api: Data<Api>,
     Caller(caller): Caller,
+    SentKey(idempotency_key): SentKey,
     body: Body<ChatBody>,
 ) -> Result<HttpResponse, Failure> {
-    let turn = known_agent(&api, body.0);
+    let turn = StartChat {
+        idempotency_key,
+        ..known_agent(&api, body.0)
+    };
     let started = run(&api, |api| async move { api.runs.start(&caller, turn).await }).await?;
     let (run_id, conversation) = (started.run, started.conversation_key.clone());
     // A wait in memory: no store is asked.
@@ -62,9 +70,12 @@ pub(crate) async fn chat(
 /// Says something to an agent and streams what happens, as `public_sse_v1`.
 ///
 /// Each event has an id; a client that was cut off goes on with `Last-Event-ID` at `GET /api/v1/runs/{run_id}/stream`. With
-/// `Accept: text/event-stream; profile=chunks` the frames are those of the first version.
+/// `Accept: text/event-stream; profile=chunks` the frames are those of the first version. A turn that is sent again with the same
+/// `Idempotency-Key` within a day begins nothing and gets the events of the first one, from its beginning.
 #[utoipa::path(
     tag = "chat",
+    params(("Idempotency-Key" = Option<String>, Header, description = "What the client calls this turn: 1 to 255 visible ASCII \
+        characters")),
     request_body = ChatBody,
     responses(
         Private,
@@ -82,6 +93,7 @@ pub(crate) async fn chat_stream(
     api: Data<Api>,
     Caller(caller): Caller,
     CallersToken(token): CallersToken,
+    SentKey(idempotency_key): SentKey,
     request: HttpRequest,
     body: Body<ChatBody>,
 ) -> Result<HttpResponse, Failure> {
@@ -90,14 +102,19 @@ pub(crate) async fn chat_stream(
     let format = Format::wanted(&request, api.stream_chunks);
     let turn = StartChat {
         streamed: true,
+        idempotency_key,
         ..known_agent(&api, body.0)
     };
     let begun = run(&api, |api| async move {
+        // First: a stream that is refused begins no run.
+        let seat = api.runs.take_seat(&caller).await?;
         let started = api.runs.start(&caller, turn).await?;
-        Ok::<_, Failure>(api.runs.follow(&caller, started.run, 0).await?)
+        let found = api.runs.follow(&caller, started.run, 0).await?;
+        Ok::<_, Failure>(found.map(|found| (seat, found)))
     });
-    let (run, events) = begun.await?.ok_or_else(absent)?;
-    Ok(sse::respond(&api, token, format, frames_of(format, run, events)))
+    let (seat, (run, events)) = begun.await?.ok_or_else(absent)?;
+    let frames = frames_of(format, run, events);
+    Ok(sse::respond(&api, (token, seat), format, frames))
 }
 
 /// A turn to an agent that is not hosted here goes to the entry agent, as it always did.

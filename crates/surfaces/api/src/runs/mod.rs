@@ -2,6 +2,7 @@
 
 mod approvals;
 mod begin;
+mod idempotency;
 mod problem;
 mod read;
 mod wire;

@@ -36,6 +36,17 @@ impl From<ChatRefused> for Failure {
                 Self::coded(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
                     .retry_after(retry_after)
             }
+            ChatRefused::KeyReused => Self::coded(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Another turn was sent under this Idempotency-Key.",
+            ),
+            ChatRefused::RunIsDeleted(run) => Self::coded(
+                StatusCode::CONFLICT,
+                "run_deleted",
+                "This turn was sent before, and its conversation was deleted since.",
+            )
+            .with_details(json!({"run_id": run})),
             ChatRefused::ShuttingDown => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is going down.")
                     .retry_after(RETRY_SOON)

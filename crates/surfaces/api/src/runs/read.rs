@@ -15,7 +15,7 @@ use super::{problem::absent, wire::CancelAnswer};
 use crate::{
     caller::{Caller, CallersToken},
     conversations,
-    problem::{Failure, Named, Private, Problem},
+    problem::{Failure, Limited, Named, Private, Problem},
     sse::{self, Format, LastEventId},
     state::{Api, run},
 };
@@ -33,6 +33,7 @@ use crate::{
         (status = 400, description = "The `Last-Event-ID` is not one of this run", body = Problem,
          content_type = "application/problem+json"),
         Named,
+        Limited,
     ),
     security(("bearer" = ["conversations:read"])),
 )]
@@ -48,13 +49,19 @@ pub(crate) async fn follow_run(
     let after = LastEventId::of(&request).within(run_id);
     let start = after.as_ref().copied().unwrap_or_default();
     let found = run(&api, |api| async move {
-        api.runs.follow(&caller, run_id, start).await
+        let Some(found) = api.runs.follow(&caller, run_id, start).await? else {
+            return Ok(None);
+        };
+        // Where nothing is streamed, no seat is taken.
+        let seat = api.runs.take_seat(&caller).await?;
+        Ok::<_, Failure>(Some((seat, found)))
     });
-    let (run, events) = found.await?.ok_or_else(absent)?;
+    let (seat, (run, events)) = found.await?.ok_or_else(absent)?;
     // Told to the owner alone: to anybody else the run is absent, whatever the header holds.
     after?;
     let format = Format::wanted(&request, api.stream_chunks);
-    Ok(sse::respond(&api, token, format, frames_of(format, run, events)))
+    let frames = frames_of(format, run, events);
+    Ok(sse::respond(&api, (token, seat), format, frames))
 }
 
 /// Replays a conversation's runs one after another and follows the one that is going on, if any.
@@ -71,6 +78,7 @@ pub(crate) async fn follow_run(
         (status = 400, description = "The `Last-Event-ID` is not one of this conversation", body = Problem,
          content_type = "application/problem+json"),
         Named,
+        Limited,
     ),
     security(("bearer" = ["conversations:read"])),
 )]
@@ -92,7 +100,10 @@ pub(crate) async fn follow_conversation(
         .map(|resume| (resume.run, resume.after));
     let found = run(&api, |api| async move {
         match api.runs.follow_conversation(&caller, &key, start).await? {
-            Some(events) => Ok(Some(Ok(events))),
+            Some(events) => {
+                let seat = api.runs.take_seat(&caller).await?;
+                Ok(Some(Ok((seat, events))))
+            }
             // Absent, or a place that is not in it: the second is told to the owner alone.
             None if start.is_some() => {
                 let own = api.runs.follow_conversation(&caller, &key, None).await?;
@@ -101,11 +112,12 @@ pub(crate) async fn follow_conversation(
             None => Ok::<_, Failure>(None),
         }
     });
-    let events = found.await?.ok_or_else(conversations::absent)?;
+    let found = found.await?.ok_or_else(conversations::absent)?;
     resume?;
+    let (seat, events) = found?;
     let format = Format::wanted(&request, api.stream_chunks);
-    let frames = until_refused(events?).filter_map(move |(run, event)| ready(format.frame(&run, &event)));
-    Ok(sse::respond(&api, token, format, frames))
+    let frames = until_refused(events).filter_map(move |(run, event)| ready(format.frame(&run, &event)));
+    Ok(sse::respond(&api, (token, seat), format, frames))
 }
 
 /// Asks a run to stop. What it has said so far is kept.

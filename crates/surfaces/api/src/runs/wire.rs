@@ -79,6 +79,7 @@ impl Checked for ChatBody {
             agent: self.agent_type,
             memory,
             streamed: false,
+            idempotency_key: None,
         })
     }
 }

@@ -1,14 +1,25 @@
 //! The answer that carries a stream.
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use actix_web::{HttpResponse, http::header};
 use bytes::Bytes;
+use chancery_agents::StreamSeat;
 use chancery_ambient::{Clock, Tasks, within};
 use chancery_tokens::HeldToken;
 use futures::{
     FutureExt, SinkExt, Stream, StreamExt,
-    channel::mpsc::{self, Receiver},
+    channel::{
+        mpsc::{self, Receiver},
+        oneshot,
+    },
     future::{Either, ready, select},
     stream,
 };
@@ -23,21 +34,26 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// far behind; the client then resumes.
 const WAITING: usize = 16;
 
-/// Answers with `frames`, for as long as the caller's `token` counts. They are read on the main runtime, since reading them may ask a store; the HTTP worker sees a
-/// channel and the clock. A client that leaves ends the reading and nothing else.
+/// Answers with `frames`, for as long as the caller's `token` counts. They are read on the main runtime, since reading them may
+/// ask a store; the HTTP worker sees a channel and the clock. A client that leaves ends the reading, gives its seat back, and
+/// nothing else.
 pub(crate) fn respond(
     api: &Api,
-    token: HeldToken,
+    (token, seat): (HeldToken, StreamSeat),
     format: Format,
     frames: impl Stream<Item = Bytes> + Send + 'static,
 ) -> HttpResponse {
     let tokens = api.tokens.clone();
     let ended = async move { format.farewell(tokens.until_ended(&token).await) };
-    let frames = read_on(&*api.tasks, until(frames, ended));
+    let frames = read_on(&*api.tasks, frames, ended, seat);
     answer(api.ambient.clock.clone(), format, frames)
 }
 
-fn answer(clock: Arc<dyn Clock>, format: Format, frames: Receiver<Bytes>) -> HttpResponse {
+fn answer(
+    clock: Arc<dyn Clock>,
+    format: Format,
+    frames: impl Stream<Item = Bytes> + Unpin + 'static,
+) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
@@ -50,34 +66,51 @@ fn answer(clock: Arc<dyn Clock>, format: Format, frames: Receiver<Bytes>) -> Htt
     }
 }
 
-/// The frames, until `ended` gives the last one.
-fn until(
+/// Reads `frames` in a task of its own, until they or the client end, or `ended` gives the last one. `seat` is kept as long.
+fn read_on(
+    tasks: &dyn Tasks,
     frames: impl Stream<Item = Bytes> + Send + 'static,
     ended: impl Future<Output = Bytes> + Send + 'static,
-) -> impl Stream<Item = Bytes> + Send + 'static {
-    let state = Some((frames.boxed(), ended.boxed()));
-    stream::unfold(state, |state| async move {
-        let (mut frames, mut ended) = state?;
-        // The end is looked at first: a run that never pauses does not outlive the token.
-        match select(&mut ended, frames.next()).await {
-            Either::Left((last, _)) => Some((last, None)),
-            Either::Right((frame, _)) => Some((frame?, Some((frames, ended)))),
-        }
-    })
-}
-
-fn read_on(tasks: &dyn Tasks, frames: impl Stream<Item = Bytes> + Send + 'static) -> Receiver<Bytes> {
-    let (mut sender, receiver) = mpsc::channel(WAITING);
+    seat: impl Send + 'static,
+) -> Arriving {
+    let (mut sender, frames_read) = mpsc::channel(WAITING);
+    let (reads, left) = oneshot::channel();
     let reading = async move {
+        let _seat = seat;
         let mut frames = std::pin::pin!(frames);
-        while let Some(frame) = frames.next().await {
-            if sender.send(frame).await.is_err() {
+        let ended = std::pin::pin!(ended);
+        let mut over = std::pin::pin!(select(ended, left));
+        // The end is looked at first: a run that never pauses does not outlive the token.
+        loop {
+            let (frame, is_last) = match select(over.as_mut(), frames.next()).await {
+                Either::Left((Either::Left((last, _)), _)) => (last, true),
+                Either::Left((Either::Right(_), _)) | Either::Right((None, _)) => break,
+                Either::Right((Some(frame), _)) => (frame, false),
+            };
+            if sender.send(frame).await.is_err() || is_last {
                 break;
             }
         }
     };
     tasks.spawn(reading.boxed());
-    receiver
+    Arriving {
+        frames: frames_read,
+        _reads: reads,
+    }
+}
+
+/// Frames on their way to the client. Dropping it tells the reading task at once, also while nothing comes.
+struct Arriving {
+    frames: Receiver<Bytes>,
+    _reads: oneshot::Sender<Infallible>,
+}
+
+impl Stream for Arriving {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.frames.poll_next_unpin(context)
+    }
 }
 
 /// A comment at once, so that the client knows it is connected, and one whenever nothing came for a while.
@@ -103,9 +136,9 @@ mod tests {
     use actix_web::{body::to_bytes, http::header};
     use bytes::Bytes;
     use chancery_ambient::{Clock, ManualClock, Timestamp, TokioTasks};
-    use futures::{FutureExt, SinkExt, StreamExt, channel::mpsc, stream};
+    use futures::{FutureExt, SinkExt, StreamExt, channel::mpsc, future::pending, stream};
 
-    use super::{Format, answer, read_on, until, with_comments};
+    use super::{Format, answer, read_on, with_comments};
 
     fn text(bytes: Option<Bytes>) -> String {
         String::from_utf8(bytes.unwrap().to_vec()).unwrap()
@@ -135,7 +168,8 @@ mod tests {
     async fn the_headers_keep_proxies_from_holding_the_stream_back() {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::EPOCH));
         let frames = stream::iter([Bytes::from_static(b"data: 1\n\n")]);
-        let response = answer(clock, Format::Chunks, read_on(&*TokioTasks::current(), frames));
+        let frames = read_on(&*TokioTasks::current(), frames, pending(), ());
+        let response = answer(clock, Format::Chunks, frames);
         assert_eq!(
             response.headers().get(header::CONTENT_TYPE).unwrap(),
             "text/event-stream"
@@ -149,11 +183,12 @@ mod tests {
     async fn frames_that_never_pause_end_with_the_token() {
         let (end, ended) = futures::channel::oneshot::channel();
         let frames = stream::repeat(Bytes::from_static(b"x"));
-        let mut frames = Box::pin(until(frames, async { ended.await.unwrap() }));
+        let ended = async { ended.await.unwrap() };
+        let mut frames = read_on(&*TokioTasks::current(), frames, ended, ());
         assert_eq!(text(frames.next().await), "x");
         end.send(Bytes::from_static(b"bye")).unwrap();
-        assert_eq!(text(frames.next().await), "bye");
-        assert_eq!(frames.next().await, None);
+        let rest: Vec<Bytes> = frames.collect().await;
+        assert_eq!(rest.last().unwrap(), "bye");
     }
 
     #[actix_web::test]
@@ -165,7 +200,7 @@ mod tests {
             counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             Bytes::from_static(b"x")
         });
-        let client = read_on(&*tasks, endless);
+        let client = read_on(&*tasks, endless, pending(), ());
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -175,5 +210,28 @@ mod tests {
             .drain(&chancery_ambient::SystemClock::default(), Duration::from_secs(5))
             .await
             .unwrap();
+    }
+
+    #[actix_web::test]
+    async fn a_client_that_leaves_a_silent_stream_gives_its_seat_back() {
+        struct Seat(Arc<std::sync::atomic::AtomicBool>);
+        impl Drop for Seat {
+            fn drop(&mut self) {
+                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let (tasks, is_back) = (TokioTasks::current(), Arc::default());
+        let seat = Seat(Arc::clone(&is_back));
+        let client = read_on(&*tasks, stream::pending(), pending(), seat);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!is_back.load(std::sync::atomic::Ordering::SeqCst));
+        drop(client);
+        tasks
+            .drain(&chancery_ambient::SystemClock::default(), Duration::from_secs(5))
+            .await
+            .unwrap();
+        assert!(is_back.load(std::sync::atomic::Ordering::SeqCst));
     }
 }
