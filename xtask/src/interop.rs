@@ -12,6 +12,7 @@ mod promtool;
 mod replica;
 mod revocation;
 mod rotation;
+mod scale;
 mod schemathesis;
 mod server;
 mod sse;
@@ -24,12 +25,13 @@ use crate::{Outcome, binary};
 use stage::Stage;
 
 /// All judges.
-const JUDGES: [&Judge; 11] = [
+const JUDGES: [&Judge; 12] = [
     &jose::JUDGE,
     &oauth::JUDGE,
     &promtool::JUDGE,
     &revocation::JUDGE,
     &rotation::JUDGE,
+    &scale::JUDGE,
     &schemathesis::JUDGE,
     &sse::JUDGE,
     &aimock::JUDGE,

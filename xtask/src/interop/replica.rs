@@ -35,6 +35,17 @@ impl Replica {
         name: &str,
         issuer: Option<&str>,
     ) -> Outcome<Self> {
+        Self::start_with(binary, services, folder, (name, issuer), &[])
+    }
+
+    /// The same with more settings.
+    pub(super) fn start_with(
+        binary: &Path,
+        services: &Services,
+        folder: &TempDir,
+        (name, issuer): (&str, Option<&str>),
+        settings: &[(&str, &str)],
+    ) -> Outcome<Self> {
         let port = process::free_port()?;
         let url = format!("http://127.0.0.1:{port}");
         let folder = folder.path().join(name);
@@ -66,6 +77,11 @@ impl Replica {
             ["PATH", "HOME"]
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?))),
+        );
+        environment.extend(
+            settings
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned())),
         );
         let log = folder.join("log");
         let mut command = process::bound_to_us(binary, None);

@@ -157,13 +157,14 @@ async fn a_run_that_ends_while_somebody_is_asked_closes_every_call() {
     assert_eq!(code_of(&log), "internal_error");
     assert_eq!(log.last().unwrap().agent.as_deref(), Some("triage"));
     assert_eq!(world.storage.messages()[1].content, "I ask.");
-    let broken_off: Vec<_> = log
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::ItemDone(item) if item.status == ItemStatus::Incomplete => Some(event.scope.is_some()),
-            _ => None,
-        })
-        .collect();
+    let mut broken_off = Vec::new();
+    for event in &log {
+        if let What::ItemDone(item) = &event.what
+            && item.status == ItemStatus::Incomplete
+        {
+            broken_off.push(event.scope.is_some());
+        }
+    }
     assert_eq!(
         broken_off,
         [true, false],
