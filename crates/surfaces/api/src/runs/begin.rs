@@ -34,7 +34,8 @@ use crate::{
         (status = 202, description = "The run waits for an approval, which `POST /api/v1/approvals/{approval_id}` \
          settles; it is read by its id", body = WaitingAnswer),
         (status = 409, description = "A run of this conversation is going on (`run_in_progress`, its id in \
-         `details.run_id`) or waits (`approval_pending`), or this one was cancelled (`run_cancelled`)", body = Problem,
+         `details.run_id`) or waits (`approval_pending`), this one was cancelled (`run_cancelled`), or \
+         the run of this `Idempotency-Key` was deleted (`run_deleted`)", body = Problem,
          content_type = "application/problem+json"),
         (status = 502, description = "The model failed; the run is in `details.run_id`", body = Problem,
          content_type = "application/problem+json"),
@@ -81,7 +82,8 @@ pub(crate) async fn chat(
         Private,
         (status = 200, description = "The run's events, the terminal one last", body = String,
          content_type = "text/event-stream"),
-        (status = 409, description = "A run of this conversation is going on; its id is in `details.run_id`",
+        (status = 409, description = "A run of this conversation is going on; its id is in `details.run_id`. Or the run of \
+         this `Idempotency-Key` was deleted (`run_deleted`)",
          body = Problem, content_type = "application/problem+json"),
         WithBody,
         Limited,

@@ -32,6 +32,8 @@ use crate::{
         (status = 200, description = "The run's events after that one", body = String, content_type = "text/event-stream"),
         (status = 400, description = "The `Last-Event-ID` is not one of this run", body = Problem,
          content_type = "application/problem+json"),
+        (status = 410, description = "Its events are kept no more (`run_log_expired`)", body = Problem,
+         content_type = "application/problem+json"),
         Named,
         Limited,
     ),
