@@ -141,13 +141,26 @@ fn a_server_is_declared_with_the_tools_that_are_taken_from_it() {
     assert_eq!(deletes.spec.kind, label);
 }
 
+/// The text of `file` with one piece of it changed.
+fn changed(file: &str, old: &str, new: &str) -> String {
+    assert!(file.contains(old), "{old}");
+    file.replacen(old, new, 1)
+}
+
+/// How the first line begins that each of these files is refused with.
+fn assert_refused<const N: usize>(cases: [(String, &str); N]) {
+    for (text, beginning) in cases {
+        let refused = read(&[("x.toml", &text)], &["get_current_time"], &variables).unwrap_err();
+        let told = refused.to_string();
+        let told = told.lines().next().unwrap();
+        assert!(told.starts_with(beginning), "{told}\nwanted: {beginning}");
+        assert!(told.contains("; "), "a remedy: {told}");
+    }
+}
+
 #[test]
-fn every_fault_is_one_line_with_file_line_key_and_remedy() {
-    let changed = |file: &str, old: &str, new: &str| {
-        assert!(file.contains(old), "{old}");
-        file.replacen(old, new, 1)
-    };
-    let cases = [
+fn every_fault_of_a_request_is_one_line_with_file_line_key_and_remedy() {
+    assert_refused([
         ("not toml".to_owned(), "x.toml:1: "),
         (
             changed(WEATHER, "kind = \"http\"", "kind = \"soap\""),
@@ -217,6 +230,12 @@ fn every_fault_is_one_line_with_file_line_key_and_remedy() {
             changed(WEATHER, "type = \"object\"", "type = \"array\""),
             "x.toml:12: parameters: is no JSON Schema of an object; write type = \"object\" and its properties",
         ),
+    ]);
+}
+
+#[test]
+fn every_fault_of_a_server_is_one_line_with_file_line_key_and_remedy() {
+    assert_refused([
         (
             changed(FILES, "\"stdio\"", "\"pigeon\""),
             "x.toml:4: unknown variant `pigeon`",
@@ -237,29 +256,20 @@ fn every_fault_is_one_line_with_file_line_key_and_remedy() {
             changed(FILES, "delete_file", "delete-file"),
             "x.toml:16: tools.as: \"delete-file\" is not a name; use 1 to 64 of a-z, 0-9 and _",
         ),
-        (changed(FILES, "\"delete_file\"", "\"files_read_file\""), "tools"),
         (
             changed(FILES, "delete_file", "get_current_time"),
             "x.toml:16: name: the tool get_current_time is declared by this program too; give each tool a name of its own",
         ),
-    ];
-    for (text, beginning) in cases {
-        if beginning == "tools" {
-            // Two names of one file that fall together.
-            let refused = read(&[("x.toml", &text)], &[], &variables).unwrap_err();
-            assert!(
-                refused
-                    .to_string()
-                    .contains("files_read_file is declared by x.toml too")
-            );
-            continue;
-        }
-        let refused = read(&[("x.toml", &text)], &["get_current_time"], &variables).unwrap_err();
-        let told = refused.to_string();
-        let told = told.lines().next().unwrap();
-        assert!(told.starts_with(beginning), "{told}\nwanted: {beginning}");
-        assert!(told.contains("; "), "a remedy: {told}");
-    }
+    ]);
+    // Two names of one file that fall together.
+    let text = changed(FILES, "\"delete_file\"", "\"files_read_file\"");
+    let refused = read(&[("x.toml", &text)], &[], &variables)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("files_read_file is declared by x.toml too"),
+        "{refused}"
+    );
 }
 
 #[test]
