@@ -30,8 +30,8 @@ impl FlushPolicy {
     }
 }
 
-/// Ids reserved ahead with each flush.
-const RESERVE: u64 = 1024;
+/// Ids reserved ahead with each flush: more than any model says in the second between two, so that no turn is written more often.
+const RESERVE: u64 = 16 * 1024;
 
 /// A silent run renews its lease this often.
 const RENEW: Duration = Duration::from_secs(5);

@@ -59,18 +59,20 @@ impl Drop for StreamSeat {
 }
 
 impl RunService {
-    /// Takes a seat for one stream of the caller's.
+    /// Takes a seat for one stream of the caller's. One that goes on with a stream that broke off is let in beyond the limit, up
+    /// to as many again: the seats of what the caller lost may not be free yet.
     ///
     /// A limit that cannot be asked holds nobody back: what a stream costs is bounded by itself. Its seat is counted as soon as
     /// that is possible again.
     #[tracing::instrument(name = "agents.take_seat", skip_all, fields(tenant = %caller.tenant))]
-    pub async fn take_seat(&self, caller: &Principal) -> Result<StreamSeat, ChatRefused> {
+    pub async fn take_seat(&self, caller: &Principal, goes_on: bool) -> Result<StreamSeat, ChatRefused> {
         caller.require(Scope::CONVERSATIONS_READ)?;
         let owner = caller.require_person()?;
         let limit = self.settings.rates.streams_at_once;
         if limit == 0 {
             return Ok(StreamSeat(None));
         }
+        let limit = if goes_on { limit.saturating_mul(2) } else { limit };
         let seat = Seat {
             key: GuardKey::of_tenant(caller.tenant, LIMIT, &[&owner.to_string()]),
             id: u128::from_be_bytes(self.parts.ambient.random()),

@@ -10,14 +10,21 @@ async fn the_sixth_stream_of_a_person_waits_until_one_has_ended() {
     let world = world();
     let mut held = Vec::new();
     for _ in 0..5 {
-        held.push(world.service.take_seat(&world.caller).await.unwrap());
+        held.push(world.service.take_seat(&world.caller, false).await.unwrap());
     }
-    let refused = world.service.take_seat(&world.caller).await;
+    let refused = world.service.take_seat(&world.caller, false).await;
     assert!(matches!(refused, Err(ChatRefused::TooOften { .. })));
-    world.service.take_seat(&person()).await.unwrap();
+    let mut resumed = Vec::new();
+    for _ in 0..5 {
+        resumed.push(world.service.take_seat(&world.caller, true).await.unwrap());
+    }
+    assert!(world.service.take_seat(&world.caller, true).await.is_err());
+    drop(resumed);
+    world.settle().await;
+    world.service.take_seat(&person(), false).await.unwrap();
     held.pop();
     world.settle().await;
-    held.push(world.service.take_seat(&world.caller).await.unwrap());
+    held.push(world.service.take_seat(&world.caller, false).await.unwrap());
     drop(held);
     world.settle().await;
     assert_eq!(world.seats.count(), 0);
@@ -29,10 +36,10 @@ async fn a_count_that_cannot_be_asked_holds_nobody_back_and_is_made_up_for() {
     world.seats.is_gone.store(true, Ordering::SeqCst);
     let mut held = Vec::new();
     for _ in 0..6 {
-        held.push(world.service.take_seat(&world.caller).await.unwrap());
+        held.push(world.service.take_seat(&world.caller, false).await.unwrap());
     }
     world.seats.is_gone.store(false, Ordering::SeqCst);
     world.service.keep_seats().await.unwrap();
     assert_eq!(world.seats.count(), 6);
-    assert!(world.service.take_seat(&world.caller).await.is_err());
+    assert!(world.service.take_seat(&world.caller, false).await.is_err());
 }

@@ -109,7 +109,7 @@ pub(crate) async fn chat_stream(
     };
     let begun = run(&api, |api| async move {
         // First: a stream that is refused begins no run.
-        let seat = api.runs.take_seat(&caller).await?;
+        let seat = api.runs.take_seat(&caller, false).await?;
         let started = api.runs.start(&caller, turn).await?;
         let found = api.runs.follow(&caller, started.run, 0).await?;
         Ok::<_, Failure>(found.map(|found| (seat, found)))

@@ -55,7 +55,7 @@ pub(crate) async fn follow_run(
             return Ok(None);
         };
         // Where nothing is streamed, no seat is taken.
-        let seat = api.runs.take_seat(&caller).await?;
+        let seat = api.runs.take_seat(&caller, start > 0).await?;
         Ok::<_, Failure>(Some((seat, found)))
     });
     let (seat, (run, events)) = found.await?.ok_or_else(absent)?;
@@ -103,7 +103,7 @@ pub(crate) async fn follow_conversation(
     let found = run(&api, |api| async move {
         match api.runs.follow_conversation(&caller, &key, start).await? {
             Some(events) => {
-                let seat = api.runs.take_seat(&caller).await?;
+                let seat = api.runs.take_seat(&caller, start.is_some()).await?;
                 Ok(Some(Ok((seat, events))))
             }
             // Absent, or a place that is not in it: the second is told to the owner alone.
