@@ -98,7 +98,7 @@ impl RunService {
         })))
     }
 
-    /// Gives every seat of this process a new life. Called well within [`LIFE`].
+    /// Gives every seat of this process a new life. Called three times in the life of one.
     #[tracing::instrument(name = "agents.keep_seats", skip_all)]
     pub async fn keep_seats(&self) -> Result<(), Fault> {
         let held: Vec<Seat> = self.seats.lock().values().cloned().collect();
