@@ -65,6 +65,8 @@ const OF_THE_TENANT: [&str; 4] = [
 struct Ids {
     /// A conversation that the owner named, and one that the server did.
     conversations: [String; 2],
+    /// In the first of them.
+    message: String,
     run: String,
     approval: String,
     session: String,
@@ -88,6 +90,7 @@ impl Ids {
                 .iter()
                 .map(|id| (id.as_str(), nobodys(id)))
                 .collect(),
+            "message_id" => vec![(self.message.as_str(), nobodys(&self.message))],
             "run_id" => vec![(self.run.as_str(), nobodys(&self.run))],
             "approval_id" => vec![(self.approval.as_str(), nobodys(&self.approval))],
             "session_id" => vec![(self.session.as_str(), nobodys(&self.session))],
@@ -122,7 +125,9 @@ async fn owners_things(owner: &Person) -> Ids {
     .await;
     let invitation = json!({"email": "invited@example.org", "role": "viewer"});
     let invitation = made("/api/v1/invitations", &invitation).await;
+    let said = owner.get("/api/v1/conversations/theirs-1234").await;
     Ids {
+        message: said["messages"][0]["message_id"].as_str().unwrap().to_owned(),
         conversations: [
             "theirs-1234".to_owned(),
             unnamed["conversation_id"].as_str().unwrap().to_owned(),
@@ -155,8 +160,12 @@ async fn readable(person: &Person, operations: &[Operation]) -> Vec<(String, Ans
     answers
 }
 
-async fn probe(person: &Person, operation: &Operation, parameter: &str, id: &str) -> Answer {
-    let path = operation.path.replace(&format!("{{{parameter}}}"), id);
+/// With the other parameters as the owner would have them.
+async fn probe(person: &Person, operation: &Operation, (parameter, id): (&str, &str), ids: &Ids) -> Answer {
+    let mut path = operation.path.replace(&format!("{{{parameter}}}"), id);
+    for other in operation.parameters.iter().filter(|other| *other != parameter) {
+        path = path.replace(&format!("{{{other}}}"), ids.pairs(other)[0].0);
+    }
     let request = person.request(operation.method.clone(), &path);
     let request = match (parameter, &operation.method) {
         ("approval_id", &Method::POST) => request.json(&json!({"approved": true})),
@@ -203,11 +212,11 @@ async fn a_colleagues_and_another_tenants_ids_answer_like_unknown_ones() {
         for operation in operations {
             for parameter in &operation.parameters {
                 for (id, unknown) in ids.pairs(parameter) {
-                    let unknown = probe(person, operation, parameter, &unknown).await;
-                    let theirs = probe(person, operation, parameter, id).await;
+                    let unknown = probe(person, operation, (parameter, &unknown), &ids).await;
+                    let theirs = probe(person, operation, (parameter, id), &ids).await;
                     assert_eq!(theirs, unknown, "{}", operation.name());
                     if operation.method == Method::GET {
-                        let own = probe(&owner, operation, parameter, id).await;
+                        let own = probe(&owner, operation, (parameter, id), &ids).await;
                         assert_ne!(own, unknown, "{}", operation.name());
                     }
                     probes += 1;

@@ -114,6 +114,10 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("GET /api/v1/conversations/{conversation_id}", read),
         ("DELETE /api/v1/conversations/{conversation_id}", read),
         (
+            "DELETE /api/v1/conversations/{conversation_id}/messages/{message_id}",
+            read,
+        ),
+        (
             "PATCH /api/v1/conversations/{conversation_id}/title",
             Takes::Access(Sends::Title),
         ),
@@ -129,6 +133,8 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ("GET /api/v1/runs/{run_id}/stream", read),
         ("GET /api/v1/tools", read),
         ("GET /api/v1/usage", read),
+        ("GET /api/v1/users/me/export", read),
+        ("POST /api/v1/users/me/erase", read),
         ("GET /api/v1/guardrails", read),
     ])
 }
@@ -140,6 +146,8 @@ struct Scene {
     email: String,
     password: Mutex<String>,
     run: String,
+    /// The first message of the conversation's second turn.
+    message: String,
     /// What another run waits for.
     approval: String,
     /// Somebody else in the tenant.
@@ -160,6 +168,8 @@ impl Scene {
     /// Makes everything that the endpoints name.
     async fn set(settings: &Settings, owner: &Person, email: String, password: String) -> Self {
         let kept = owner.chat("kept", "hello").await;
+        owner.chat("kept", "hello again").await;
+        let said = owner.get("/api/v1/conversations/kept").await;
         let search = json!({"message": "search for hello", "conversation_id": "waiting"});
         let waiting: Value = owner.post("/api/v1/chat", &search).await.json().await.unwrap();
         let other = Person::log_in(owner.url(), &email, &password).await;
@@ -190,6 +200,7 @@ impl Scene {
                 .await,
             invitation: invitation["id"].as_str().unwrap().to_owned(),
             run: kept["metadata"]["run_id"].as_str().unwrap().to_owned(),
+            message: said["messages"][2]["message_id"].as_str().unwrap().to_owned(),
             approval: waiting["approval_id"].as_str().unwrap().to_owned(),
             session: other["data"]["session_id"].as_str().unwrap().to_owned(),
             service_token: service_token["jti"].as_str().unwrap().to_owned(),
@@ -213,6 +224,7 @@ impl Scene {
             let value = match parameter.as_str() {
                 "agent_name" => "triage",
                 "conversation_id" => "kept",
+                "message_id" => &self.message,
                 "run_id" => &self.run,
                 "approval_id" => &self.approval,
                 "session_id" => &self.session,
@@ -314,12 +326,12 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     let mut rows = rows();
     let mut cells = 0;
     let mut operations = Operation::all(&server.url).await;
-    // Some end what others show, and some the session that the forgeries are copies of.
+    // Some end what others show, some the session that the forgeries are copies of, and one everything that was said.
     operations.sort_by_key(|operation| {
         let removes = operation.method == reqwest::Method::DELETE;
         let ends_all =
             operation.path.ends_with("/logout/all") || operation.path.ends_with("/password/change");
-        (ends_all, removes)
+        (operation.path.ends_with("/erase"), ends_all, removes)
     });
     for operation in operations {
         let name = operation.name();
@@ -386,8 +398,9 @@ async fn only_the_right_token_passes_at_every_endpoint() {
     assert!(rows.is_empty(), "rows of no operation: {:?}", rows.keys());
     println!("{cells} cells of tokens and endpoints");
 
-    // Every forgery is behind us: the session and what it made are as they were.
-    assert_eq!(scene.fresh().await.history("kept").await.len(), 2);
+    // Every forgery is behind us, and the right token has erased what they left as it was.
+    let left = scene.fresh().await.get("/api/v1/conversations").await;
+    assert!(!left.to_string().contains("kept"), "{left}");
 }
 
 /// Every forgery of the kind, and the genuine token of the other one.
@@ -433,6 +446,9 @@ async fn refuses(
         let answer = scene.show(&spare, takes, &person.access_token, "").await;
         assert!(answer.did_something(operation), "{}", answer.body);
         return wrong.len() + 1;
+    }
+    if operation.path.ends_with("/erase") {
+        assert_eq!(person.history("kept").await.len(), 2);
     }
     let answer = scene
         .show(operation, takes, &person.access_token, &person.refresh_token)

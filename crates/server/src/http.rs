@@ -25,6 +25,9 @@ use crate::{
 const BODY_LIMIT: usize = 1024 * 1024;
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// What is streamed comes in pieces that are worth a write each; more of them in one would only take room, which a connection
+/// then keeps.
+const WRITE_BUFFER: usize = 1024;
 
 /// Binds the address and gives the server, which serves once it is awaited.
 pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, SocketAddr)> {
@@ -86,6 +89,7 @@ pub(crate) fn bind(config: &Arc<Config>, app: &App) -> io::Result<(Server, Socke
     })
     .client_request_timeout(REQUEST_HEAD_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
+    .h1_write_buffer_size(WRITE_BUFFER)
     .shutdown_timeout(config.http.shutdown_grace.as_secs().saturating_add(5))
     // Without it a stream stalls for 44 ms whenever the client delays its acknowledgement.
     .tcp_nodelay(true)

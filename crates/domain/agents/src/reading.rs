@@ -26,7 +26,7 @@ impl RunService {
         caller: &Principal,
         run: RunId,
         after: u64,
-    ) -> Result<Option<(Run, RunEvents)>, ReadRefused> {
+    ) -> Result<Option<(Arc<Run>, RunEvents)>, ReadRefused> {
         caller.require(Scope::CONVERSATIONS_READ)?;
         let owner = caller.require_person()?;
         let Some(found) = self.parts.runs.find(caller.tenant, owner, run).await? else {
@@ -35,7 +35,8 @@ impl RunService {
         if found.log_forgotten {
             return Err(ReadRefused::Forgotten);
         }
-        let events = self.events(Arc::new(found.clone()), after);
+        let found = Arc::new(found);
+        let events = self.events(found.clone(), after);
         Ok(Some((found, events)))
     }
 

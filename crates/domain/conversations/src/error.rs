@@ -21,6 +21,9 @@ pub enum ConversationsError {
     /// The text is no title.
     #[error(transparent)]
     Title(#[from] TitleError),
+    /// The message is an agent's: it goes with the message that it answers.
+    #[error("only a message of the person can be deleted")]
+    NotThePersons,
     /// A run of the conversation is live: cancel it before deleting.
     #[error("a run of this conversation is live")]
     RunIsLive,
@@ -32,6 +35,7 @@ pub enum ConversationsError {
 impl From<DeleteRefused> for ConversationsError {
     fn from(refused: DeleteRefused) -> Self {
         match refused {
+            DeleteRefused::NotThePersons => Self::NotThePersons,
             DeleteRefused::RunIsLive => Self::RunIsLive,
             DeleteRefused::Fault(fault) => Self::Fault(fault),
         }

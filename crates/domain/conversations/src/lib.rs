@@ -4,6 +4,7 @@
 pub mod contract;
 mod conversation;
 mod error;
+mod everything;
 mod list;
 mod ports;
 mod query;
@@ -14,8 +15,9 @@ mod twin;
 
 pub use conversation::{Conversation, Message, MessageStatus, Role};
 pub use error::ConversationsError;
+pub use everything::{Erased, Exported};
 pub use list::{ListFilter, ListPlace, MessagePlace, Order, SearchHit, SearchPlace};
-pub use ports::{ConversationStore, DeleteRefused};
+pub use ports::{ConversationStore, DeleteRefused, Truncation};
 pub use query::{QueryError, SearchQuery};
 pub use service::{ConversationService, Thread};
 pub use title::{Title, TitleError};

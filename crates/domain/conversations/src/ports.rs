@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chancery_ambient::Fault;
 use chancery_events::Event;
-use chancery_ids::{ConversationId, ConversationKey, Limit, Page, TenantId, UserId};
+use chancery_ids::{ConversationId, ConversationKey, Limit, MessageId, Page, TenantId, UserId};
 
 use crate::{
     Conversation, ListFilter, ListPlace, Message, MessagePlace, Order, SearchHit, SearchPlace, Title,
@@ -33,6 +33,18 @@ pub trait ConversationStore: Send + Sync {
         after: Option<ListPlace>,
         limit: Limit,
     ) -> Result<Page<Conversation>, Fault>;
+
+    /// Up to `limit` conversations by their keys, in an order of the storage's own, those after `after`.
+    ///
+    /// MUST skip and repeat none because it changed meanwhile: whoever reads to the end has every conversation that was there all
+    /// the time.
+    async fn list_by_key(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        after: Option<&ConversationKey>,
+        limit: u16,
+    ) -> Result<Vec<Conversation>, Fault>;
 
     /// Messages by position in `order`, those beyond `after`.
     ///
@@ -81,11 +93,39 @@ pub trait ConversationStore: Send + Sync {
         key: &ConversationKey,
         events: &[Event],
     ) -> Result<bool, DeleteRefused>;
+
+    /// Deletes a message of the person's and everything after it, with the runs that wrote it, and stores the event of it in
+    /// the same change; `false` when there is no such message. What the list shows of the conversation, its time too, is then that of
+    /// its last message. With its first message the conversation goes.
+    ///
+    /// MUST NOT delete while a run of the conversation is live: `Err(DeleteRefused::RunIsLive)`. MUST NOT begin with a message of an
+    /// agent's: `Err(DeleteRefused::NotThePersons)`.
+    async fn truncate(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        truncation: &Truncation,
+    ) -> Result<bool, DeleteRefused>;
 }
 
-/// Why a conversation was not deleted.
+/// Where a conversation is to end, and what is announced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truncation {
+    /// The first message that goes.
+    pub from: MessageId,
+    /// Announced when earlier messages stay.
+    pub shortened: Event,
+    /// Announced when none does.
+    pub deleted: Event,
+}
+
+/// Why a conversation, or a message, was not deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteRefused {
+    /// The message is an agent's: it goes with the message that it answers.
+    #[error("only a message of the person can be deleted")]
+    NotThePersons,
     /// A run of it is live: cancel it first.
     #[error("a run of this conversation is live")]
     RunIsLive,

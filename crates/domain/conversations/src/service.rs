@@ -5,18 +5,18 @@ use std::sync::Arc;
 use chancery_access::{Principal, Scope};
 use chancery_ambient::Ambient;
 use chancery_events::{Event, EventKind};
-use chancery_ids::{ConversationKey, Cursor, Limit, Page, UserId};
+use chancery_ids::{ConversationKey, Cursor, Limit, MessageId, Page, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Conversation, ConversationStore, ConversationsError, ListFilter, Message, Order, SearchHit, SearchQuery,
-    Title,
+    Conversation, ConversationStore, ConversationsError, DeleteRefused, ListFilter, Message, Order,
+    SearchHit, SearchQuery, Title, Truncation,
 };
 
-/// Reads, searches, names and deletes the conversations of the person who calls. Those of anybody else are absent, whatever the
+/// Reads, searches, names, shortens and deletes the conversations of the person who calls. Those of anybody else are absent, whatever the
 /// caller's role.
 pub struct ConversationService {
-    store: Arc<dyn ConversationStore>,
+    pub(crate) store: Arc<dyn ConversationStore>,
     ambient: Ambient,
 }
 
@@ -147,20 +147,62 @@ impl ConversationService {
         caller: &Principal,
         key: &ConversationKey,
     ) -> Result<bool, ConversationsError> {
-        caller.require(Scope::CONVERSATIONS_DELETE)?;
-        let owner = caller.require_person()?;
+        let owner = deleter(caller)?;
         let Some(conversation) = self.store.find(caller.tenant, owner, key).await? else {
             return Ok(false);
         };
-        // By the row's id: a key is text of the client's own and may hold anything.
-        let id = conversation.id.to_string();
-        let deleted = Event::new(&self.ambient, caller.tenant, EventKind::ConversationDeleted, id)
-            .with("by", caller.subject.to_string());
-        Ok(self.store.delete(caller.tenant, owner, key, &[deleted]).await?)
+        Ok(self.remove(caller, owner, &conversation).await?)
+    }
+
+    pub(crate) async fn remove(
+        &self,
+        caller: &Principal,
+        owner: UserId,
+        conversation: &Conversation,
+    ) -> Result<bool, DeleteRefused> {
+        let deleted = self.event(caller, EventKind::ConversationDeleted, conversation);
+        self.store
+            .delete(caller.tenant, owner, &conversation.key, &[deleted])
+            .await
+    }
+
+    /// Deletes a message of the caller's own and everything that was said after it; `false` when there is no such message. The
+    /// next turn goes on from what is left.
+    #[tracing::instrument(name = "conversations.truncate", skip_all, fields(tenant = %caller.tenant))]
+    pub async fn truncate(
+        &self,
+        caller: &Principal,
+        key: &ConversationKey,
+        from: MessageId,
+    ) -> Result<bool, ConversationsError> {
+        let owner = deleter(caller)?;
+        let Some(conversation) = self.store.find(caller.tenant, owner, key).await? else {
+            return Ok(false);
+        };
+        let truncation = Truncation {
+            from,
+            shortened: self.event(caller, EventKind::ConversationTruncated, &conversation),
+            deleted: self.event(caller, EventKind::ConversationDeleted, &conversation),
+        };
+        Ok(self
+            .store
+            .truncate(caller.tenant, owner, key, &truncation)
+            .await?)
+    }
+
+    /// By the row's id: a key is text of the client's own and may hold anything.
+    fn event(&self, caller: &Principal, kind: EventKind, conversation: &Conversation) -> Event {
+        Event::new(&self.ambient, caller.tenant, kind, conversation.id.to_string())
+            .with("by", caller.subject.to_string())
     }
 }
 
-fn reader(caller: &Principal) -> Result<UserId, ConversationsError> {
+pub(crate) fn deleter(caller: &Principal) -> Result<UserId, ConversationsError> {
+    caller.require(Scope::CONVERSATIONS_DELETE)?;
+    Ok(caller.require_person()?)
+}
+
+pub(crate) fn reader(caller: &Principal) -> Result<UserId, ConversationsError> {
     caller.require(Scope::CONVERSATIONS_READ)?;
     Ok(caller.require_person()?)
 }

@@ -12,7 +12,7 @@ use chancery_ids::{ConversationId, ConversationKey, Cursor, EventId, Limit, Page
 
 use crate::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace,
-    MessageStatus, Order, Role, SearchHit, SearchPlace, Title,
+    MessageStatus, Order, Role, SearchHit, SearchPlace, Title, Truncation,
     contract::{Harness, Seeding, Turn},
 };
 
@@ -54,10 +54,8 @@ impl Twin {
 
     fn say(&self, turn: &Turn, role: Role, content: &str, status: MessageStatus) {
         let mut state = self.state();
-        let is_it = |thread: &Conversation| {
-            (thread.tenant, thread.owner, &thread.key) == (turn.tenant, turn.owner, &turn.key)
-        };
-        if !state.threads.iter().any(|(thread, _)| is_it(thread)) {
+        let it = (turn.tenant, turn.owner, &turn.key);
+        if !state.threads.iter().any(|(thread, _)| is_it(thread, it)) {
             let new = Conversation {
                 id: Ambient::system().new_id(),
                 key: turn.key.clone(),
@@ -76,7 +74,7 @@ impl Twin {
         let (thread, messages) = state
             .threads
             .iter_mut()
-            .find(|(thread, _)| is_it(thread))
+            .find(|(thread, _)| is_it(thread, it))
             .unwrap();
         let run = match messages.last() {
             Some(question) if role == Role::Assistant => question.run,
@@ -143,6 +141,21 @@ impl ConversationStore for Twin {
                 id: last.id,
             })
         }))
+    }
+
+    async fn list_by_key(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        after: Option<&ConversationKey>,
+        limit: u16,
+    ) -> Result<Vec<Conversation>, Fault> {
+        let own = self.own(tenant, owner, &ListFilter::default());
+        let mut rows: Vec<_> = own.into_iter().map(|(thread, _)| thread).collect();
+        rows.sort_by(|one, other| one.key.as_str().cmp(other.key.as_str()));
+        rows.retain(|thread| after.is_none_or(|after| thread.key.as_str() > after.as_str()));
+        rows.truncate(usize::from(limit));
+        Ok(rows)
     }
 
     async fn list_messages(
@@ -226,7 +239,7 @@ impl ConversationStore for Twin {
     ) -> Result<Option<Conversation>, Fault> {
         let mut state = self.state();
         let mut threads = state.threads.iter_mut().map(|(thread, _)| thread);
-        let found = threads.find(|thread| (thread.tenant, thread.owner, &thread.key) == (tenant, owner, key));
+        let found = threads.find(|thread| is_it(thread, (tenant, owner, key)));
         Ok(found.map(|thread| {
             thread.display_name = Some(title.as_str().to_owned());
             thread.clone()
@@ -241,24 +254,77 @@ impl ConversationStore for Twin {
         events: &[Event],
     ) -> Result<bool, DeleteRefused> {
         let mut state = self.state();
-        let place = state
-            .threads
-            .iter()
-            .position(|(thread, _)| (thread.tenant, thread.owner, &thread.key) == (tenant, owner, key));
-        let Some(place) = place else {
+        let Some(place) = state.place(tenant, owner, key)? else {
             return Ok(false);
         };
-        if state.threads[place]
-            .1
-            .iter()
-            .any(|message| message.status == MessageStatus::Pending)
-        {
-            return Err(DeleteRefused::RunIsLive);
-        }
         state.threads.remove(place);
         state.events.extend_from_slice(events);
         Ok(true)
     }
+
+    async fn truncate(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        truncation: &Truncation,
+    ) -> Result<bool, DeleteRefused> {
+        let mut state = self.state();
+        let it = (tenant, owner, key);
+        let threads = state.threads.iter().find(|(thread, _)| is_it(thread, it));
+        let from = threads.and_then(|(_, messages)| messages.iter().find(|one| one.id == truncation.from));
+        let Some((position, role)) = from.map(|from| (from.position, from.role)) else {
+            return Ok(false);
+        };
+        if role != Role::User {
+            return Err(DeleteRefused::NotThePersons);
+        }
+        let Some(place) = state.place(tenant, owner, key)? else {
+            return Ok(false);
+        };
+        let (thread, messages) = &mut state.threads[place];
+        messages.retain(|message| message.position < position);
+        let event = if let Some(last) = messages.last() {
+            thread.message_count = position;
+            thread.last_message_preview = Conversation::preview_of(&last.content);
+            thread.updated_at = last.created_at;
+            let speaker = messages.iter().rev().find_map(|message| message.agent.clone());
+            thread.active_agent = speaker.unwrap_or_else(|| thread.agent_entrypoint.clone());
+            &truncation.shortened
+        } else {
+            state.threads.remove(place);
+            &truncation.deleted
+        };
+        state.events.push(event.clone());
+        Ok(true)
+    }
+}
+
+impl State {
+    /// Where a conversation is that may be deleted.
+    fn place(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+    ) -> Result<Option<usize>, DeleteRefused> {
+        let it = (tenant, owner, key);
+        let place = self.threads.iter().position(|(thread, _)| is_it(thread, it));
+        let live = |place: &usize| {
+            let (_, messages) = &self.threads[*place];
+            messages
+                .iter()
+                .any(|message| message.status == MessageStatus::Pending)
+        };
+        if place.as_ref().is_some_and(live) {
+            return Err(DeleteRefused::RunIsLive);
+        }
+        Ok(place)
+    }
+}
+
+fn is_it(thread: &Conversation, it: (TenantId, UserId, &ConversationKey)) -> bool {
+    (thread.tenant, thread.owner, &thread.key) == it
 }
 
 #[async_trait]
@@ -297,7 +363,9 @@ mod tests {
         messages_keep_what_was_said_and_by_whom, messages_are_paged_both_ways,
         message_pages_hold_when_a_turn_is_added, a_deleted_conversation_is_gone_everywhere,
         a_deleted_key_can_be_used_again, deleting_what_is_absent_or_anothers_does_nothing,
-        a_conversation_with_a_live_run_is_not_deleted, a_title_is_given_by_the_owner_and_moves_nothing,
+        a_conversation_with_a_live_run_is_not_deleted, a_message_goes_with_everything_after_it,
+        with_its_first_message_a_conversation_goes, only_a_message_of_the_person_is_deleted,
+        a_message_of_anothers_or_of_a_live_conversation_stays, the_whole_list_holds_when_conversations_change, a_title_is_given_by_the_owner_and_moves_nothing,
         a_search_finds_whatever_the_letter_case,
         a_search_reads_answers_too, a_search_wants_all_its_words, a_search_takes_operators_for_words,
         a_search_of_signs_alone_finds_nothing, a_search_gives_one_hit_a_conversation,

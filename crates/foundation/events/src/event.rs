@@ -121,6 +121,8 @@ event_kinds! {
     AppRemoved = "app.removed",
     /// A conversation was deleted with its messages.
     ConversationDeleted = "conversation.deleted",
+    /// The messages of a conversation were deleted from one on.
+    ConversationTruncated = "conversation.truncated",
     /// A run ended with an answer.
     RunCompleted = "run.completed",
     /// A run ended without one.

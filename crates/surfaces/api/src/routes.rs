@@ -90,7 +90,10 @@ pub fn describe(routes: &mut ServiceConfig) {
             .service(conversations::show_conversation)
             .service(conversations::list_messages)
             .service(conversations::rename_conversation)
-            .service(conversations::delete_conversation);
+            .service(conversations::delete_conversation)
+            .service(conversations::delete_message)
+            .service(conversations::export)
+            .service(conversations::erase);
     };
     routes.service(scope("/api/v1").wrap(from_fn(name_instance)).configure(table));
 }

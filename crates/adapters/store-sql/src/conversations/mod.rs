@@ -1,5 +1,6 @@
 //! Conversations and their messages.
 
+mod removal;
 mod rows;
 mod search;
 
@@ -7,14 +8,17 @@ use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};
 use chancery_conversations::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace, Order,
-    SearchHit, SearchPlace, Title,
+    Role, SearchHit, SearchPlace, Title, Truncation,
 };
 use chancery_events::Event;
 use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page, TenantId, UserId};
-use diesel::{dsl::exists, prelude::*, sql_types::Bool};
+use diesel::{prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
-use self::search::Search;
+use self::{
+    removal::{Removal, Removed},
+    search::Search,
+};
 pub(crate) use self::{
     rows::{ConversationRow, MessageRow, storable},
     search::SearchIndex,
@@ -23,12 +27,8 @@ use crate::{
     Database,
     codec::{self, Stored},
     database::{read, transaction, write_one},
-    fault::Undone,
     outbox::Announce,
-    schema::{
-        agents::{approvals, run_log, runs},
-        conversations::{conversations, messages},
-    },
+    schema::conversations::{conversations, messages},
 };
 
 /// [`ConversationStore`] on either engine.
@@ -102,6 +102,29 @@ impl ConversationStore for SqlConversations {
                 id: last.id,
             })
         }))
+    }
+
+    #[tracing::instrument(name = "store_sql.list_conversations_by_key", skip_all, fields(%tenant, %owner))]
+    async fn list_by_key(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        after: Option<&ConversationKey>,
+        limit: u16,
+    ) -> Result<Vec<Conversation>, Fault> {
+        // No key is empty, so every one comes after this.
+        let after = after.map_or("", ConversationKey::as_str);
+        let page = conversations::table
+            .filter(conversations::tenant_id.eq(Stored(tenant)))
+            .filter(conversations::owner_id.eq(Stored(owner)))
+            .filter(conversations::key.gt(after))
+            .order(conversations::key)
+            .limit(i64::from(limit));
+        let rows = read!(self.0, |conn| page
+            .select(ConversationRow::as_select())
+            .load(conn)
+            .await)?;
+        rows.into_iter().map(Conversation::try_from).collect()
     }
 
     #[tracing::instrument(name = "store_sql.list_messages", skip_all, fields(%tenant, %conversation))]
@@ -202,8 +225,6 @@ impl ConversationStore for SqlConversations {
         row.map(Conversation::try_from).transpose()
     }
 
-    /// The conversation's row goes first: whoever begins or ends a run of it waits for that row, so what is seen of its
-    /// runs then holds until this is done.
     #[tracing::instrument(name = "store_sql.delete_conversation", skip_all, fields(%tenant, %owner))]
     async fn delete(
         &self,
@@ -213,46 +234,88 @@ impl ConversationStore for SqlConversations {
         events: &[Event],
     ) -> Result<bool, DeleteRefused> {
         let row = diesel::delete(with_key(tenant, owner, key.to_string())).returning(conversations::id);
-        let deletion = transaction!(self.0, |conn| {
+        answer(transaction!(self.0, |conn| {
             let Some(Stored(id)) = row.get_result(conn).await.optional()? else {
-                return Ok(Deletion::Absent);
+                return Ok(Removed::Absent);
             };
-            let its_runs = runs::table
-                .filter(runs::tenant_id.eq(Stored(tenant)))
-                .filter(runs::conversation_id.eq(Stored(id)));
-            let live = diesel::select(exists(its_runs.filter(runs::ended_at.is_null())));
-            if live.get_result(conn).await? {
-                return Err(Undone::Answer(Deletion::RunIsLive));
-            }
-            let its_log = run_log::table
-                .filter(run_log::tenant_id.eq(Stored(tenant)))
-                .filter(run_log::run_id.eq_any(its_runs.select(runs::id)));
-            diesel::delete(its_log).execute(conn).await?;
-            let their_approvals = approvals::table
-                .filter(approvals::tenant_id.eq(Stored(tenant)))
-                .filter(approvals::run_id.eq_any(its_runs.select(runs::id)));
-            diesel::delete(their_approvals).execute(conn).await?;
-            diesel::delete(its_runs).execute(conn).await?;
-            let its_messages = messages::table
+            conn.remove_messages(tenant, id, 0).await?;
+            conn.announce(events).await?;
+            Ok(Removed::Done)
+        })?)
+    }
+
+    /// The message is looked for from the end: what it takes to find it is no more than what goes.
+    #[tracing::instrument(name = "store_sql.truncate_conversation", skip_all, fields(%tenant, %owner))]
+    async fn truncate(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        key: &ConversationKey,
+        truncation: &Truncation,
+    ) -> Result<bool, DeleteRefused> {
+        let it = with_key(tenant, owner, key.to_string());
+        // Changes nothing: it is to hold the row.
+        let hold =
+            diesel::update(it.clone()).set(conversations::message_count.eq(conversations::message_count));
+        answer(transaction!(self.0, |conn| {
+            let held = hold.returning((conversations::id, conversations::agent_entrypoint));
+            let held: Option<(Stored<ConversationId>, String)> = held.get_result(conn).await.optional()?;
+            let Some((Stored(id), entrypoint)) = held else {
+                return Ok(Removed::Absent);
+            };
+            let of_conversation = messages::table
                 .filter(messages::tenant_id.eq(Stored(tenant)))
                 .filter(messages::conversation_id.eq(Stored(id)));
-            diesel::delete(its_messages).execute(conn).await?;
-            conn.remove_words(id).await?;
-            conn.announce(events).await?;
-            Ok(Deletion::Done)
-        })?;
-        match deletion {
-            Deletion::Done => Ok(true),
-            Deletion::Absent => Ok(false),
-            Deletion::RunIsLive => Err(DeleteRefused::RunIsLive),
-        }
+            let newest_first = of_conversation.order(messages::position.desc());
+            let message = newest_first
+                .filter(messages::id.eq(Stored(truncation.from)))
+                .select(MessageRow::as_select())
+                .first(conn)
+                .await
+                .optional()?;
+            let Some(message) = message else {
+                return Ok(Removed::Absent);
+            };
+            if message.role != Role::User.as_str() {
+                return Ok(Removed::NotThePersons);
+            }
+            conn.remove_messages(tenant, id, message.position).await?;
+            let last = newest_first
+                .select(MessageRow::as_select())
+                .first(conn)
+                .await
+                .optional()?;
+            let Some(last) = last else {
+                diesel::delete(it).execute(conn).await?;
+                conn.announce(std::slice::from_ref(&truncation.deleted)).await?;
+                return Ok(Removed::Done);
+            };
+            let spoke_last = newest_first
+                .filter(messages::agent.is_not_null())
+                .select(messages::agent.assume_not_null());
+            let spoke_last: Option<String> = spoke_last.first(conn).await.optional()?;
+            diesel::update(it)
+                .set((
+                    conversations::message_count.eq(message.position),
+                    conversations::last_message_preview.eq(Conversation::preview_of(&last.content)),
+                    conversations::updated_at.eq(last.created_at),
+                    conversations::active_agent.eq(spoke_last.unwrap_or(entrypoint)),
+                ))
+                .execute(conn)
+                .await?;
+            conn.announce(std::slice::from_ref(&truncation.shortened)).await?;
+            Ok(Removed::Done)
+        })?)
     }
 }
 
-enum Deletion {
-    Done,
-    Absent,
-    RunIsLive,
+fn answer(removed: Removed) -> Result<bool, DeleteRefused> {
+    match removed {
+        Removed::Done => Ok(true),
+        Removed::Absent => Ok(false),
+        Removed::NotThePersons => Err(DeleteRefused::NotThePersons),
+        Removed::RunIsLive => Err(DeleteRefused::RunIsLive),
+    }
 }
 
 #[diesel::dsl::auto_type]

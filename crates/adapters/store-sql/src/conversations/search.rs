@@ -104,8 +104,8 @@ pub(crate) trait SearchIndex {
     /// Adds the words of a message.
     async fn add_words(&mut self, message: &MessageRow) -> QueryResult<()>;
 
-    /// Removes the words of a conversation's messages.
-    async fn remove_words(&mut self, conversation: ConversationId) -> QueryResult<()>;
+    /// Removes the words of a conversation's messages from `position` on.
+    async fn remove_words(&mut self, conversation: ConversationId, position: i64) -> QueryResult<()>;
 }
 
 /// A generated column holds the words.
@@ -114,7 +114,7 @@ impl SearchIndex for AsyncPgConnection {
         Ok(())
     }
 
-    async fn remove_words(&mut self, _: ConversationId) -> QueryResult<()> {
+    async fn remove_words(&mut self, _: ConversationId, _: i64) -> QueryResult<()> {
         Ok(())
     }
 }
@@ -140,9 +140,11 @@ impl SearchIndex for Sqlite {
             .map(drop)
     }
 
-    async fn remove_words(&mut self, conversation: ConversationId) -> QueryResult<()> {
-        diesel::sql_query("DELETE FROM message_search WHERE message_search MATCH 'scope : ' || $1")
+    async fn remove_words(&mut self, conversation: ConversationId, position: i64) -> QueryResult<()> {
+        let of_conversation = "DELETE FROM message_search WHERE message_search MATCH 'scope : ' || $1";
+        diesel::sql_query(format!("{of_conversation} AND position >= $2"))
             .bind::<Text, _>(scope_of_conversation(conversation))
+            .bind::<BigInt, _>(position)
             .execute(self)
             .await
             .map(drop)

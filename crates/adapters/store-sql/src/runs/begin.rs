@@ -9,7 +9,8 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     claims::ClaimRow,
-    rows::{LogRow, RunRow},
+    log::{AppendLog, LogRow},
+    rows::RunRow,
 };
 use crate::{
     Database,
@@ -18,7 +19,7 @@ use crate::{
     database::transaction,
     fault::Undone,
     schema::{
-        agents::{idempotency_keys, run_log, runs},
+        agents::{idempotency_keys, runs},
         conversations::{conversations, messages},
     },
 };
@@ -33,7 +34,7 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
     let text = storable(&run.text);
     let claim = run.claim.as_ref().map(|claim| ClaimRow::new(run, claim));
     let conversation = opening(run, &text);
-    let log = LogRow::new(run.tenant, run.id, &run.events)?;
+    let log = LogRow::of(run.tenant, run.id, &run.events)?;
     transaction!(database, |conn| {
         if let Some(claim) = &claim {
             let claimed = diesel::insert_into(idempotency_keys::table)
@@ -112,12 +113,7 @@ pub(super) async fn begin(database: &Database, run: &NewRun) -> Result<Begun, Fa
             .execute(conn)
             .await?;
         conn.add_words(&message).await?;
-        if let Some(log) = log {
-            diesel::insert_into(run_log::table)
-                .values(log)
-                .execute(conn)
-                .await?;
-        }
+        conn.append_log(log).await?;
         Ok(Begun::Started {
             conversation,
             position: codec::count(position)?,

@@ -9,7 +9,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
-use super::{live_of_epoch, no_lower_than, rows::LogRow};
+use super::{
+    live_of_epoch,
+    log::{AppendLog, LogRow},
+    no_lower_than,
+};
 use crate::{
     Database,
     codec::{self, Stored},
@@ -18,7 +22,7 @@ use crate::{
     fault::Undone,
     outbox::Announce,
     schema::{
-        agents::{run_log, runs},
+        agents::runs,
         conversations::{conversations, messages},
     },
 };
@@ -42,8 +46,8 @@ pub(super) async fn finish(
     };
     let answer = finish.answer.as_ref().map(|answer| storable(&answer.text));
     let usage = serde_json::to_value(finish.usage).map_err(Fault::corrupt)?;
-    let log = LogRow::new(tenant, run, &finish.events)?;
-    let last_id = log.as_ref().map_or(0, |log| log.last_id);
+    let log = LogRow::of(tenant, run, &finish.events)?;
+    let last_id = LogRow::last_id(&log);
     transaction!(database, |conn| {
         let its_conversation = live
             .select(runs::conversation_id)
@@ -110,13 +114,7 @@ pub(super) async fn finish(
                 .await?;
             conn.add_words(&message).await?;
         }
-        if let Some(log) = log {
-            diesel::insert_into(run_log::table)
-                .values(log)
-                .on_conflict_do_nothing()
-                .execute(conn)
-                .await?;
-        }
+        conn.append_log(log).await?;
         conn.announce(events).await?;
         Ok(true)
     })

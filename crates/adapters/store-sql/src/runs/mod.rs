@@ -5,6 +5,7 @@ mod begin;
 mod claims;
 mod finish;
 mod forgetting;
+mod log;
 mod pause;
 mod rows;
 
@@ -22,16 +23,16 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use self::rows::{LogRow, RunRow, StoredEvents, stored_use};
+use self::{
+    log::{AppendLog, LogRow},
+    rows::{RunRow, stored_use},
+};
 use crate::{
     Database,
     codec::{self, Stored},
     database::{read, transaction, write_one},
-    schema::agents::{idempotency_keys, run_log, runs},
+    schema::agents::{idempotency_keys, runs},
 };
-
-/// How many flushes are read at once from a log.
-const FLUSHES_AT_ONCE: i64 = 64;
 
 /// [`RunStore`], [`RunSystemStore`] and [`chancery_agents::ApprovalStore`] on either engine.
 pub struct SqlRuns(Database);
@@ -55,7 +56,7 @@ impl RunStore for SqlRuns {
     async fn flush(&self, tenant: TenantId, run: RunId, epoch: u64, flush: &Flush) -> Result<Flushed, Fault> {
         let live = live_of_epoch(tenant, run, codec::big_int(epoch)?);
         let ids_until = codec::big_int(flush.ids_until)?;
-        let log = LogRow::new(tenant, run, &flush.events)?;
+        let log = LogRow::of(tenant, run, &flush.events)?;
         let used = flush.used.as_deref().map(stored_use).transpose()?;
         transaction!(self.0, |conn| {
             let renewed = diesel::update(live)
@@ -72,14 +73,7 @@ impl RunStore for SqlRuns {
             let Some(cancel_requested) = renewed else {
                 return Ok(Flushed::Lost);
             };
-            if let Some(log) = log {
-                // It is there already when the same flush is repeated.
-                diesel::insert_into(run_log::table)
-                    .values(log)
-                    .on_conflict_do_nothing()
-                    .execute(conn)
-                    .await?;
-            }
+            conn.append_log(log).await?;
             Ok(Flushed::Kept { cancel_requested })
         })
     }
@@ -146,7 +140,6 @@ impl RunStore for SqlRuns {
         row.map(Run::try_from).transpose()
     }
 
-    /// A flush that was repeated with more in it stands beside the first; what it repeats is passed over.
     #[tracing::instrument(name = "store_sql.read_run_log", skip_all, fields(%tenant, %run))]
     async fn read_log(
         &self,
@@ -155,34 +148,7 @@ impl RunStore for SqlRuns {
         after: u64,
         limit: u16,
     ) -> Result<Vec<RunEvent>, Fault> {
-        let limit = usize::from(limit);
-        let mut found = Vec::new();
-        let mut after = after;
-        loop {
-            let flushes = run_log::table
-                .filter(run_log::tenant_id.eq(Stored(tenant)))
-                .filter(run_log::run_id.eq(Stored(run)))
-                .filter(run_log::last_id.gt(codec::big_int(after)?))
-                .order(run_log::last_id)
-                .limit(FLUSHES_AT_ONCE)
-                .select(run_log::events);
-            let flushes: Vec<StoredEvents> = read!(self.0, |conn| flushes.load(conn).await)?;
-            let read = flushes.len();
-            for flush in flushes {
-                for event in flush.read()? {
-                    if found.len() == limit {
-                        return Ok(found);
-                    }
-                    if event.id > after {
-                        after = event.id;
-                        found.push(event);
-                    }
-                }
-            }
-            if i64::try_from(read) != Ok(FLUSHES_AT_ONCE) {
-                return Ok(found);
-            }
-        }
+        log::read_log(&self.0, (tenant, run), after, limit).await
     }
 
     /// By the position of the message they answer: ids are drawn by clocks that may differ.

@@ -9,15 +9,17 @@ use diesel_async::RunQueryDsl;
 
 use super::{
     approvals::ApprovalRow,
-    live_of_epoch, no_lower_than,
-    rows::{LogRow, stored_use},
+    live_of_epoch,
+    log::{AppendLog, LogRow},
+    no_lower_than,
+    rows::stored_use,
 };
 use crate::{
     Database,
     codec::{self, Stored},
     database::transaction,
     outbox::Announce,
-    schema::agents::{approvals, run_log, runs},
+    schema::agents::{approvals, runs},
 };
 
 pub(super) async fn pause(
@@ -29,9 +31,9 @@ pub(super) async fn pause(
 ) -> Result<bool, Fault> {
     let live = live_of_epoch(tenant, run, codec::big_int(epoch)?);
     let Approval { id, expires_at, .. } = pause.approval;
-    let log = LogRow::new(tenant, run, &pause.events)?;
+    let log = LogRow::of(tenant, run, &pause.events)?;
     let used = stored_use(&pause.used)?;
-    let last_id = log.as_ref().map_or(0, |log| log.last_id);
+    let last_id = LogRow::last_id(&log);
     transaction!(database, |conn| {
         let paused = diesel::update(live)
             .set((
@@ -57,13 +59,7 @@ pub(super) async fn pause(
             .values(ApprovalRow::new(tenant, owner, pause))
             .execute(conn)
             .await?;
-        if let Some(log) = log {
-            diesel::insert_into(run_log::table)
-                .values(log)
-                .on_conflict_do_nothing()
-                .execute(conn)
-                .await?;
-        }
+        conn.append_log(log).await?;
         conn.announce(events).await?;
         Ok(true)
     })

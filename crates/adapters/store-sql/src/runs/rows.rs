@@ -1,25 +1,15 @@
-//! Runs and their log as rows.
+//! Runs as rows.
 
-use std::io::Write;
-
-use chancery_agents::{NewRun, Run, RunEvent, RunStatus};
+use chancery_agents::{NewRun, Run, RunStatus};
 use chancery_ambient::{Fault, Timestamp};
 use chancery_events::Used;
 use chancery_ids::{ApprovalId, ConversationId, ConversationKey, RunId, TenantId, UserId};
-use diesel::{
-    deserialize::{self, FromSql, FromSqlRow},
-    expression::AsExpression,
-    pg::{Pg, PgValue},
-    prelude::*,
-    serialize::{self, IsNull, Output, ToSql},
-    sql_types::{Json as JsonText, Text},
-    sqlite::Sqlite,
-};
+use diesel::prelude::*;
 use serde_json::Value;
 
 use crate::{
     codec::{self, Stored},
-    schema::agents::{run_log, runs},
+    schema::agents::runs,
 };
 
 /// Insertable without defaults: with them diesel would not keep the prepared statement.
@@ -117,66 +107,4 @@ impl TryFrom<RunRow> for Run {
 pub(super) fn stored_use(used: &[Used]) -> Result<Option<Stored<Value>>, Fault> {
     let used = serde_json::to_value(used).map_err(Fault::corrupt)?;
     Ok(Some(Stored(used)))
-}
-
-/// What one flush adds to the log.
-#[derive(Insertable)]
-#[diesel(table_name = run_log, treat_none_as_default_value = false)]
-pub(super) struct LogRow {
-    tenant_id: Stored<TenantId>,
-    run_id: Stored<RunId>,
-    pub(super) last_id: i64,
-    events: StoredEvents,
-}
-
-impl LogRow {
-    /// `None` when there are no events.
-    pub(super) fn new(tenant: TenantId, run: RunId, events: &[RunEvent]) -> Result<Option<Self>, Fault> {
-        let Some(last) = events.last() else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            tenant_id: Stored(tenant),
-            run_id: Stored(run),
-            last_id: codec::big_int(last.id)?,
-            events: StoredEvents(serde_json::to_string(events).map_err(Fault::corrupt)?),
-        }))
-    }
-}
-
-/// The events of a flush as JSON. Kept as text on the way, so that writing and reading builds no tree of it.
-#[derive(Debug, AsExpression, FromSqlRow)]
-#[diesel(sql_type = JsonText)]
-pub(super) struct StoredEvents(String);
-
-impl StoredEvents {
-    /// The events.
-    pub(super) fn read(&self) -> Result<Vec<RunEvent>, Fault> {
-        serde_json::from_str(&self.0).map_err(Fault::corrupt)
-    }
-}
-
-impl ToSql<JsonText, Pg> for StoredEvents {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
-
-impl FromSql<JsonText, Pg> for StoredEvents {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
-    }
-}
-
-impl ToSql<JsonText, Sqlite> for StoredEvents {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        ToSql::<Text, Sqlite>::to_sql(&self.0, out)
-    }
-}
-
-impl FromSql<JsonText, Sqlite> for StoredEvents {
-    fn from_sql(value: <Sqlite as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-        <String as FromSql<Text, Sqlite>>::from_sql(value).map(Self)
-    }
 }

@@ -1,4 +1,5 @@
-//! The MUST clauses of [`ConversationStore`](crate::ConversationStore). Those of its search are in a file of their own.
+//! The MUST clauses of [`ConversationStore`](crate::ConversationStore). Those of its search and of deleting are in files of their
+//! own.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -8,17 +9,16 @@
 
 use std::time::Duration;
 
-use chancery_ambient::{Ambient, Timestamp};
-use chancery_events::{Event, EventKind};
+use chancery_ambient::Timestamp;
 use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page};
 use serde::de::DeserializeOwned;
 
-pub use super::conversation_store_search::*;
 use super::{
     Harness,
     seeding::{Person, Turn},
 };
-use crate::{Conversation, DeleteRefused, ListFilter, Message, MessageStatus, Order, Role, Title};
+pub use super::{conversation_store_removal::*, conversation_store_search::*};
+use crate::{Conversation, ListFilter, Message, MessageStatus, Order, Role, Title};
 
 pub(super) const ALL: ListFilter = ListFilter { agent: None };
 
@@ -194,61 +194,6 @@ pub async fn message_pages_hold_when_a_turn_is_added(harness: &Harness) {
     assert_eq!((numbers, second.next), (vec![1, 0], None));
 }
 
-/// What is deleted is gone from every look-up, and its event is stored in the same change.
-pub async fn a_deleted_conversation_is_gone_everywhere(harness: &Harness) {
-    let ada = Person::new(harness);
-    ada.says("a", 1, "walrus", "y").await;
-    ada.says("b", 2, "walrus", "y").await;
-    let id = ada.find("a").await.unwrap().id;
-    let event = ada.deletion();
-    drain(harness).await;
-    assert!(ada.delete("a", std::slice::from_ref(&event)).await.unwrap());
-    assert_eq!(ada.find("a").await, None);
-    assert_eq!(keys(&ada.list(None, 10).await), ["b"]);
-    assert!(ada.messages(id, Order::Asc, None, 10).await.items.is_empty());
-    let hits = ada.search("walrus", None, 10).await;
-    assert_eq!(keys(&hits.map(|hit| hit.conversation)), ["b"]);
-    assert_eq!(drain(harness).await, [event]);
-}
-
-/// The key of a deleted conversation is free: the next turn begins an empty one.
-pub async fn a_deleted_key_can_be_used_again(harness: &Harness) {
-    let ada = Person::new(harness);
-    ada.says("a", 1, "walrus", "y").await;
-    let old = ada.find("a").await.unwrap().id;
-    assert!(ada.delete("a", &[]).await.unwrap());
-    ada.says("a", 2, "seal", "y").await;
-    let new = ada.find("a").await.unwrap();
-    assert_ne!(new.id, old);
-    assert_eq!(new.message_count, 2);
-    assert!(ada.search("walrus", None, 10).await.items.is_empty());
-}
-
-/// Deleting what is absent, or somebody else's, changes nothing and stores no event.
-pub async fn deleting_what_is_absent_or_anothers_does_nothing(harness: &Harness) {
-    let ada = Person::new(harness);
-    let colleague = Person::of(harness, ada.tenant);
-    ada.says("a", 1, "x", "y").await;
-    colleague.says("own", 1, "x", "y").await;
-    drain(harness).await;
-    assert!(!ada.delete("b", &[ada.deletion()]).await.unwrap());
-    assert!(!colleague.delete("a", &[colleague.deletion()]).await.unwrap());
-    assert!(ada.find("a").await.is_some());
-    assert!(drain(harness).await.is_empty());
-}
-
-/// A conversation with a live run stays, and no event is stored.
-pub async fn a_conversation_with_a_live_run_is_not_deleted(harness: &Harness) {
-    let ada = Person::new(harness);
-    ada.says("a", 1, "x", "y").await;
-    harness.seeding.begin_turn(&ada.turn("a", 2, "still", "")).await;
-    drain(harness).await;
-    let refused = ada.delete("a", &[ada.deletion()]).await;
-    assert!(matches!(refused, Err(DeleteRefused::RunIsLive)));
-    assert_eq!(ada.find("a").await.unwrap().message_count, 3);
-    assert!(drain(harness).await.is_empty());
-}
-
 /// A title is seen wherever the conversation is, keeps it in its place, and is given by its owner alone.
 pub async fn a_title_is_given_by_the_owner_and_moves_nothing(harness: &Harness) {
     let ada = Person::new(harness);
@@ -302,7 +247,7 @@ impl Person<'_> {
             .unwrap()
     }
 
-    async fn messages(
+    pub(super) async fn messages(
         &self,
         id: ConversationId,
         order: Order,
@@ -314,20 +259,6 @@ impl Person<'_> {
             .list_messages(self.tenant, id, order, place(cursor), Limit::new(limit).unwrap())
             .await
             .unwrap()
-    }
-
-    async fn delete(&self, name: &str, events: &[Event]) -> Result<bool, DeleteRefused> {
-        let store = &self.harness.conversations;
-        store.delete(self.tenant, self.owner, &key(name), events).await
-    }
-
-    fn deletion(&self) -> Event {
-        Event::new(
-            &Ambient::system(),
-            self.tenant,
-            EventKind::ConversationDeleted,
-            "test",
-        )
     }
 }
 
@@ -345,7 +276,7 @@ pub(super) fn place<T: DeserializeOwned>(cursor: Option<&Cursor>) -> Option<T> {
     cursor.map(|cursor| cursor.read().unwrap())
 }
 
-fn keys(page: &Page<Conversation>) -> Vec<&str> {
+pub(super) fn keys(page: &Page<Conversation>) -> Vec<&str> {
     page.items.iter().map(|found| found.key.as_str()).collect()
 }
 
@@ -362,19 +293,6 @@ async fn positions(person: &Person<'_>, id: ConversationId, order: Order) -> Vec
     }
 }
 
-/// Every event that waits, settled.
-async fn drain(harness: &Harness) -> Vec<Event> {
-    let lease = Duration::from_mins(1);
-    let events = harness
-        .outbox
-        .claim(Ambient::system().now(), lease, 1000)
-        .await
-        .unwrap();
-    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
-    harness.outbox.settle(&ids).await.unwrap();
-    events
-}
-
 /// Turns the clauses into tests. `$fresh` is an async expression that yields a
 /// [`Harness`](crate::contract::Harness) over an implementation with nothing in it.
 #[macro_export]
@@ -387,7 +305,9 @@ macro_rules! conversation_store_contract {
             messages_keep_what_was_said_and_by_whom, messages_are_paged_both_ways,
             message_pages_hold_when_a_turn_is_added, a_deleted_conversation_is_gone_everywhere,
             a_deleted_key_can_be_used_again, deleting_what_is_absent_or_anothers_does_nothing,
-            a_conversation_with_a_live_run_is_not_deleted,
+            a_conversation_with_a_live_run_is_not_deleted, a_message_goes_with_everything_after_it,
+            with_its_first_message_a_conversation_goes, only_a_message_of_the_person_is_deleted,
+            a_message_of_anothers_or_of_a_live_conversation_stays, the_whole_list_holds_when_conversations_change,
             a_title_is_given_by_the_owner_and_moves_nothing, a_search_finds_whatever_the_letter_case,
             a_search_finds_other_forms_of_the_word, a_search_reads_answers_too,
             a_search_wants_all_its_words, a_search_takes_operators_for_words,

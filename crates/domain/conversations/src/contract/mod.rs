@@ -1,6 +1,7 @@
 //! What any implementation of this crate's ports has to keep to.
 
 pub mod conversation_store;
+mod conversation_store_removal;
 mod conversation_store_search;
 mod seeding;
 

@@ -2,10 +2,11 @@ use chancery_access::{Denied, Principal, Proof, Scope, Scopes, Subject, TenantRo
 use chancery_ambient::{Ambient, Timestamp};
 use chancery_events::EventKind;
 use chancery_ids::{ConversationKey, Limit, TenantId, UserId};
+use futures::TryStreamExt;
 
 use super::ConversationService;
 use crate::{
-    ConversationsError, ListFilter, Order, QueryError,
+    ConversationsError, Erased, Exported, ListFilter, Order, QueryError,
     contract::{Harness, Turn},
     twin::harness,
 };
@@ -195,6 +196,123 @@ async fn a_filter_that_storage_could_not_ask_for_matches_nothing() {
             .items
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn an_export_holds_every_message_of_every_conversation_of_the_callers() {
+    let f = fixture();
+    let colleague = person(
+        f.ada.tenant,
+        Ambient::system().new_id(),
+        TenantRole::Member.scopes(),
+    );
+    f.says(&colleague, "theirs").await;
+    for number in 0..101 {
+        f.says(&f.ada, &format!("c{number:03}")).await;
+    }
+    for _ in 0..50 {
+        f.says(&f.ada, "c001").await;
+    }
+    let parts: Vec<Exported> = f.service.export(&f.ada).unwrap().try_collect().await.unwrap();
+    let (mut keys, mut open, mut positions) = (Vec::new(), String::new(), Vec::new());
+    for part in parts {
+        match part {
+            Exported::Conversation(conversation) => {
+                open = conversation.key.to_string();
+                keys.push(open.clone());
+                positions.clear();
+            }
+            Exported::Message(key, message) => {
+                assert_eq!(key.as_str(), open, "a message stands behind its conversation");
+                positions.push(message.position);
+                assert_eq!(
+                    positions.last(),
+                    Some(&(u64::try_from(positions.len()).unwrap() - 1))
+                );
+                if message.position == 101 {
+                    assert_eq!(open, "c001");
+                }
+            }
+        }
+    }
+    let expected: Vec<_> = (0..101).map(|number| format!("c{number:03}")).collect();
+    assert_eq!(keys, expected);
+}
+
+#[tokio::test]
+async fn erasing_takes_all_but_what_is_live_and_says_when_there_is_more() {
+    let f = fixture();
+    let live = Turn {
+        tenant: f.ada.tenant,
+        owner: f.ada.subject.person().unwrap(),
+        key: key("c-live"),
+        agent: "triage".to_owned(),
+        text: "still".to_owned(),
+        answer: String::new(),
+        at: Timestamp::EPOCH,
+    };
+    f.harness.seeding.begin_turn(&live).await;
+    for number in 0..=Erased::AT_ONCE {
+        f.says(&f.ada, &format!("d{number}")).await;
+    }
+    let first = f.service.erase(&f.ada).await.unwrap();
+    let all = Erased {
+        deleted: Erased::AT_ONCE,
+        live: 1,
+        more: true,
+    };
+    assert_eq!(first, all);
+    let second = f.service.erase(&f.ada).await.unwrap();
+    let rest = Erased {
+        deleted: 1,
+        live: 1,
+        more: false,
+    };
+    assert_eq!(second, rest);
+    assert!(f.service.find(&f.ada, &key("c-live")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_message_is_deleted_with_the_scope_and_what_is_announced_names_who() {
+    let f = fixture();
+    f.says(&f.ada, "a").await;
+    f.says(&f.ada, "a").await;
+    let thread = f.service.find(&f.ada, &key("a")).await.unwrap().unwrap();
+    let [_, _, third, fourth] = thread.messages.as_slice() else {
+        panic!("{thread:?}");
+    };
+    let mut reader = f.ada.clone();
+    reader.scopes = "conversations:read conversations:write".parse().unwrap();
+    for refused in [
+        f.service.truncate(&reader, &key("a"), third.id).await.err(),
+        f.service.erase(&reader).await.err(),
+    ] {
+        assert!(matches!(
+            refused,
+            Some(ConversationsError::Denied(Denied::Scope(_)))
+        ));
+    }
+    let refused = f
+        .service
+        .truncate(&f.ada, &key("a"), fourth.id)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ConversationsError::NotThePersons));
+    assert!(f.service.truncate(&f.ada, &key("a"), third.id).await.unwrap());
+    assert!(!f.service.truncate(&f.ada, &key("b"), third.id).await.unwrap());
+    let lease = std::time::Duration::from_secs(1);
+    let events = f.harness.outbox.claim(Timestamp::EPOCH, lease, 10).await.unwrap();
+    let [event] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(
+        (event.kind, event.subject.as_str()),
+        (
+            EventKind::ConversationTruncated,
+            &*thread.conversation.id.to_string()
+        )
+    );
+    assert_eq!(event.payload["by"], f.ada.subject.to_string());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `/conversations`: the caller's own threads.
 
+mod everything;
 mod problem;
 mod wire;
 
@@ -10,6 +11,7 @@ use actix_web::{
 use chancery_conversations::{ListFilter, Order};
 use chancery_ids::ConversationKey;
 
+pub(crate) use everything::{erase, export};
 pub(crate) use problem::absent;
 
 use crate::{
@@ -194,6 +196,42 @@ pub(crate) async fn delete_conversation(
     let key = key(name)?;
     run(&api, |api| async move {
         api.conversations.delete(&caller, &key).await
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Deletes a message of the caller's own and everything that was said after it. One that is not there counts as deleted.
+///
+/// The next turn goes on from what is left. With its first message a conversation is deleted.
+#[utoipa::path(
+    tag = "conversations",
+    params(
+        ("conversation_id" = String, Path, description = "The conversation"),
+        ("message_id" = String, Path, description = "The first message that goes, of role `user`"),
+    ),
+    responses(
+        Private,
+        (status = 204, description = "It is not there any more"),
+        (status = 409, description = "A run of the conversation is going on (`run_in_progress`), or the message is an agent's \
+         (`message_not_deletable`)", body = crate::problem::Problem, content_type = "application/problem+json"),
+        Named,
+    ),
+    security(("bearer" = ["conversations:delete"])),
+)]
+#[delete("/conversations/{conversation_id}/messages/{message_id}")]
+pub(crate) async fn delete_message(
+    api: Data<Api>,
+    Caller(caller): Caller,
+    names: Path<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    let (conversation, message) = names.into_inner();
+    let key = ConversationKey::parse(conversation).map_err(|_| absent())?;
+    let from = message
+        .parse()
+        .map_err(|_| Failure::not_found("Message not found."))?;
+    run(&api, |api| async move {
+        api.conversations.truncate(&caller, &key, from).await
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

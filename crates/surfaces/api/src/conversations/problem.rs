@@ -17,6 +17,11 @@ impl From<ConversationsError> for Failure {
             ),
             ConversationsError::Query(refused) => Violations::from(bad_query(refused)).into(),
             ConversationsError::Title(refused) => Violations::from(bad_title(refused)).into(),
+            ConversationsError::NotThePersons => Self::coded(
+                StatusCode::CONFLICT,
+                "message_not_deletable",
+                "Only a message of the person can be deleted. What answers it goes with it.",
+            ),
             ConversationsError::RunIsLive => Self::coded(
                 StatusCode::CONFLICT,
                 "run_in_progress",

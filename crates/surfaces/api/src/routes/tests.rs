@@ -32,6 +32,7 @@ fn these_are_the_routes() {
     let expected = [
         "DELETE /api/v1/auth/sessions/{session_id}",
         "DELETE /api/v1/conversations/{conversation_id}",
+        "DELETE /api/v1/conversations/{conversation_id}/messages/{message_id}",
         "DELETE /api/v1/invitations/{invitation_id}",
         "DELETE /api/v1/members/{user_id}",
         "GET /api/v1/agents",
@@ -52,6 +53,7 @@ fn these_are_the_routes() {
         "GET /api/v1/runs/{run_id}/stream",
         "GET /api/v1/tools",
         "GET /api/v1/usage",
+        "GET /api/v1/users/me/export",
         "PATCH /api/v1/conversations/{conversation_id}/title",
         "PATCH /api/v1/members/{user_id}",
         "POST /api/v1/approvals/{approval_id}",
@@ -74,6 +76,7 @@ fn these_are_the_routes() {
         "POST /api/v1/invitations",
         "POST /api/v1/invitations/accept",
         "POST /api/v1/runs/{run_id}/cancel",
+        "POST /api/v1/users/me/erase",
     ];
     assert_eq!(routes, expected);
 }

@@ -44,7 +44,7 @@ impl From<ChatRefused> for Failure {
             ChatRefused::RunIsDeleted(run) => Self::coded(
                 StatusCode::CONFLICT,
                 "run_deleted",
-                "This turn was sent before, and its conversation was deleted since.",
+                "This turn was sent before, and was deleted since.",
             )
             .with_details(json!({"run_id": run})),
             ChatRefused::ShuttingDown => {

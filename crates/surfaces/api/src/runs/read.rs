@@ -1,6 +1,6 @@
 //! Reading runs again, and stopping them.
 
-use std::future::ready;
+use std::{future::ready, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse, get, post,
@@ -147,7 +147,7 @@ pub(crate) async fn cancel_run(
 /// The frames of one run's events.
 pub(super) fn frames_of(
     format: Format,
-    run: Run,
+    run: Arc<Run>,
     events: RunEvents,
 ) -> impl Stream<Item = Bytes> + Send + 'static {
     until_refused(events).filter_map(move |event: RunEvent| ready(format.frame(&run, &event)))

@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, http::header};
 use bytes::Bytes;
 use chancery_agents::StreamSeat;
 use chancery_ambient::{Clock, Tasks, within};
-use chancery_tokens::HeldToken;
+use chancery_tokens::{HeldEnd, HeldToken};
 use futures::{
     FutureExt, SinkExt, Stream, StreamExt,
     channel::{
@@ -30,23 +30,37 @@ use crate::state::Api;
 /// A silence this long is broken by a comment, so that nobody in between takes the stream for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Frames that wait for a slow client. What does not fit waits with the run's reader, which is cut off when it falls too
-/// far behind; the client then resumes.
-const WAITING: usize = 16;
+/// What a client catches up on is sent in pieces of about this size, in bytes: a connection keeps the room that its largest write
+/// has taken, and thousands of them stay open.
+const PIECE: usize = 2048;
 
-/// Answers with `frames`, for as long as the caller's `token` counts. They are read on the main runtime, since reading them may
-/// ask a store; the HTTP worker sees a channel and the clock. A client that leaves ends the reading, gives its seat back, and
-/// nothing else.
+/// Pieces that wait for a slow client, beside one that is offered. What does not fit waits with the run's reader, which is cut off
+/// when it falls too far behind; the client then resumes.
+const WAITING: usize = 1;
+
+/// Answers with `frames`, for as long as the caller's `token` counts. A client that leaves ends the reading, gives its seat back,
+/// and nothing else.
 pub(crate) fn respond(
     api: &Api,
     (token, seat): (HeldToken, StreamSeat),
     format: Format,
     frames: impl Stream<Item = Bytes> + Send + 'static,
 ) -> HttpResponse {
-    let tokens = api.tokens.clone();
-    let ended = async move { format.farewell(tokens.until_ended(&token).await) };
-    let frames = read_on(&*api.tasks, frames, ended, seat);
+    let frames = while_held(api, (token, seat), move |why| format.farewell(why), frames);
     answer(api.ambient.clock.clone(), format, frames)
+}
+
+/// What an HTTP worker is given of `pieces`: a channel. They are read on the main runtime, since reading them may ask a store, until
+/// they or the client end, or the caller's `token`, with `farewell` as the last piece. The seat is given back then.
+pub(crate) fn while_held(
+    api: &Api,
+    (token, seat): (HeldToken, StreamSeat),
+    farewell: impl FnOnce(HeldEnd) -> Bytes + Send + 'static,
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
+) -> impl Stream<Item = Bytes> + Unpin + 'static {
+    let tokens = api.tokens.clone();
+    let ended = async move { farewell(tokens.until_ended(&token).await) };
+    read_on(&*api.tasks, pieces, ended, seat)
 }
 
 fn answer(
@@ -77,17 +91,17 @@ fn read_on(
     let (reads, left) = oneshot::channel();
     let reading = async move {
         let _seat = seat;
-        let mut frames = std::pin::pin!(frames);
+        let mut pieces = std::pin::pin!(in_pieces(frames));
         let ended = std::pin::pin!(ended);
         let mut over = std::pin::pin!(select(ended, left));
         // The end is looked at first: a run that never pauses does not outlive the token.
         loop {
-            let (frame, is_last) = match select(over.as_mut(), frames.next()).await {
+            let (piece, is_last) = match select(over.as_mut(), pieces.next()).await {
                 Either::Left((Either::Left((last, _)), _)) => (last, true),
                 Either::Left((Either::Right(_), _)) | Either::Right((None, _)) => break,
-                Either::Right((Some(frame), _)) => (frame, false),
+                Either::Right((Some(piece), _)) => (piece, false),
             };
-            if sender.send(frame).await.is_err() || is_last {
+            if sender.send(piece).await.is_err() || is_last {
                 break;
             }
         }
@@ -97,6 +111,28 @@ fn read_on(
         frames: frames_read,
         _reads: reads,
     }
+}
+
+/// The same bytes: frames that are there at the same time are one piece, up to the first that reaches [`PIECE`].
+fn in_pieces(frames: impl Stream<Item = Bytes>) -> impl Stream<Item = Bytes> {
+    stream::unfold(Box::pin(frames.fuse()), |mut frames| async move {
+        let first = frames.next().await?;
+        if first.len() >= PIECE {
+            return Some((first, frames));
+        }
+        let Some(Some(second)) = frames.next().now_or_never() else {
+            return Some((first, frames));
+        };
+        let mut piece = Vec::with_capacity(PIECE + second.len());
+        piece.extend_from_slice(&first);
+        piece.extend_from_slice(&second);
+        while piece.len() < PIECE
+            && let Some(Some(frame)) = frames.next().now_or_never()
+        {
+            piece.extend_from_slice(&frame);
+        }
+        Some((Bytes::from(piece), frames))
+    })
 }
 
 /// Frames on their way to the client. Dropping it tells the reading task at once, also while nothing comes.
@@ -138,7 +174,7 @@ mod tests {
     use chancery_ambient::{Clock, ManualClock, Timestamp, TokioTasks};
     use futures::{FutureExt, SinkExt, StreamExt, channel::mpsc, future::pending, stream};
 
-    use super::{Format, answer, read_on, with_comments};
+    use super::{Format, PIECE, WAITING, answer, in_pieces, read_on, with_comments};
 
     fn text(bytes: Option<Bytes>) -> String {
         String::from_utf8(bytes.unwrap().to_vec()).unwrap()
@@ -179,13 +215,46 @@ mod tests {
         assert_eq!(to_bytes(response.into_body()).await.unwrap(), "data: 1\n\n");
     }
 
+    #[tokio::test]
+    async fn frames_that_are_there_together_go_together_and_lose_nothing() {
+        let sizes = [1, 700, 700, 700, 5000, 2048, 3, 2000, 4000];
+        let frame = |(number, size): (u8, &usize)| Bytes::from(vec![number; *size]);
+        let frames: Vec<_> = (0..).zip(&sizes).map(frame).collect();
+        let pieces: Vec<_> = in_pieces(stream::iter(frames.clone())).collect().await;
+        assert_eq!(pieces.concat(), frames.concat());
+        let lengths: Vec<_> = pieces.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [2101, 5000, 2048, 6003]);
+    }
+
+    #[tokio::test]
+    async fn a_frame_waits_for_no_other() {
+        let (mut sender, frames) = mpsc::channel(1);
+        let mut pieces = Box::pin(in_pieces(frames));
+        sender.send(Bytes::from_static(b"one")).await.unwrap();
+        assert_eq!(text(pieces.next().await), "one");
+        assert!(pieces.next().now_or_never().is_none());
+        sender.send(Bytes::from_static(b"two")).await.unwrap();
+        assert_eq!(text(pieces.next().await), "two");
+        drop(sender);
+        assert_eq!(pieces.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_met_while_looking_ahead_is_the_end() {
+        let once = stream::unfold(false, |ended| async move {
+            (!ended).then(|| (Bytes::from_static(b"x"), true))
+        });
+        let pieces: Vec<_> = in_pieces(once).collect().await;
+        assert_eq!(pieces, ["x"]);
+    }
+
     #[actix_web::test]
     async fn frames_that_never_pause_end_with_the_token() {
         let (end, ended) = futures::channel::oneshot::channel();
         let frames = stream::repeat(Bytes::from_static(b"x"));
         let ended = async { ended.await.unwrap() };
         let mut frames = read_on(&*TokioTasks::current(), frames, ended, ());
-        assert_eq!(text(frames.next().await), "x");
+        assert_eq!(text(frames.next().await), "x".repeat(PIECE));
         end.send(Bytes::from_static(b"bye")).unwrap();
         let rest: Vec<Bytes> = frames.collect().await;
         assert_eq!(rest.last().unwrap(), "bye");
@@ -204,7 +273,7 @@ mod tests {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        assert!(read.load(std::sync::atomic::Ordering::SeqCst) <= super::WAITING + 2);
+        assert!(read.load(std::sync::atomic::Ordering::SeqCst) <= (WAITING + 2) * PIECE);
         drop(client);
         tasks
             .drain(&chancery_ambient::SystemClock::default(), Duration::from_secs(5))

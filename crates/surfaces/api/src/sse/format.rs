@@ -46,17 +46,22 @@ impl Format {
     /// The last frame of a stream whose caller's token counts no more. It is no event of the run, has no id, and does not
     /// move the place where a client goes on.
     pub(crate) fn farewell(self, why: HeldEnd) -> Bytes {
-        let (code, message) = match why {
-            HeldEnd::Revoked => ("token_revoked", "The access token was revoked."),
-            HeldEnd::Expired => (
-                "reauthenticate",
-                "The access token has expired: come back with a new one.",
-            ),
-        };
+        let (code, message) = farewell(why);
         match self {
             Self::Public => public::farewell(code, message),
             Self::Chunks => chunks::farewell(message),
         }
+    }
+}
+
+/// The code and the words with which a stream ends whose caller's token counts no more.
+pub(crate) fn farewell(why: HeldEnd) -> (&'static str, &'static str) {
+    match why {
+        HeldEnd::Revoked => ("token_revoked", "The access token was revoked."),
+        HeldEnd::Expired => (
+            "reauthenticate",
+            "The access token has expired: come back with a new one.",
+        ),
     }
 }
 

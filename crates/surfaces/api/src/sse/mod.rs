@@ -10,7 +10,7 @@ mod resume;
 mod sanitise;
 mod tools;
 
-pub(crate) use body::respond;
-pub(crate) use format::Format;
+pub(crate) use body::{respond, while_held};
+pub(crate) use format::{Format, farewell};
 pub(crate) use members::UsageMembers;
 pub(crate) use resume::{LastEventId, not_ours};
