@@ -4,6 +4,7 @@
 pub mod contract;
 mod conversation;
 mod error;
+mod forgetting;
 mod list;
 mod ports;
 mod query;
@@ -14,6 +15,7 @@ mod twin;
 
 pub use conversation::{Conversation, Message, MessageStatus, Role};
 pub use error::ConversationsError;
+pub use forgetting::{ConversationSystemStore, OldConversations};
 pub use list::{ListFilter, ListPlace, MessagePlace, Order, SearchHit, SearchPlace};
 pub use ports::{ConversationStore, DeleteRefused};
 pub use query::{QueryError, SearchQuery};

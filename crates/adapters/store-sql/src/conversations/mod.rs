@@ -1,5 +1,6 @@
 //! Conversations and their messages.
 
+mod forgetting;
 mod rows;
 mod search;
 
@@ -31,7 +32,38 @@ use crate::{
     },
 };
 
-/// [`ConversationStore`] on either engine.
+/// All that a conversation has besides its row, which the transaction has deleted before: ends in what that came to. A macro,
+/// because each engine types the statements anew.
+macro_rules! delete_rest {
+    ($conn:ident, $tenant:expr, $id:expr, $events:expr) => {{
+        let its_runs = runs::table
+            .filter(runs::tenant_id.eq(Stored($tenant)))
+            .filter(runs::conversation_id.eq(Stored($id)));
+        let live = diesel::select(exists(its_runs.filter(runs::ended_at.is_null())));
+        if live.get_result($conn).await? {
+            return Err(Undone::Answer(Deletion::RunIsLive));
+        }
+        let its_log = run_log::table
+            .filter(run_log::tenant_id.eq(Stored($tenant)))
+            .filter(run_log::run_id.eq_any(its_runs.select(runs::id)));
+        diesel::delete(its_log).execute($conn).await?;
+        let their_approvals = approvals::table
+            .filter(approvals::tenant_id.eq(Stored($tenant)))
+            .filter(approvals::run_id.eq_any(its_runs.select(runs::id)));
+        diesel::delete(their_approvals).execute($conn).await?;
+        diesel::delete(its_runs).execute($conn).await?;
+        let its_messages = messages::table
+            .filter(messages::tenant_id.eq(Stored($tenant)))
+            .filter(messages::conversation_id.eq(Stored($id)));
+        diesel::delete(its_messages).execute($conn).await?;
+        $conn.remove_words($id).await?;
+        $conn.announce($events).await?;
+        Ok(Deletion::Done)
+    }};
+}
+use delete_rest;
+
+/// [`ConversationStore`] and [`ConversationSystemStore`](chancery_conversations::ConversationSystemStore) on either engine.
 pub struct SqlConversations(Database);
 
 impl SqlConversations {
@@ -217,29 +249,7 @@ impl ConversationStore for SqlConversations {
             let Some(Stored(id)) = row.get_result(conn).await.optional()? else {
                 return Ok(Deletion::Absent);
             };
-            let its_runs = runs::table
-                .filter(runs::tenant_id.eq(Stored(tenant)))
-                .filter(runs::conversation_id.eq(Stored(id)));
-            let live = diesel::select(exists(its_runs.filter(runs::ended_at.is_null())));
-            if live.get_result(conn).await? {
-                return Err(Undone::Answer(Deletion::RunIsLive));
-            }
-            let its_log = run_log::table
-                .filter(run_log::tenant_id.eq(Stored(tenant)))
-                .filter(run_log::run_id.eq_any(its_runs.select(runs::id)));
-            diesel::delete(its_log).execute(conn).await?;
-            let their_approvals = approvals::table
-                .filter(approvals::tenant_id.eq(Stored(tenant)))
-                .filter(approvals::run_id.eq_any(its_runs.select(runs::id)));
-            diesel::delete(their_approvals).execute(conn).await?;
-            diesel::delete(its_runs).execute(conn).await?;
-            let its_messages = messages::table
-                .filter(messages::tenant_id.eq(Stored(tenant)))
-                .filter(messages::conversation_id.eq(Stored(id)));
-            diesel::delete(its_messages).execute(conn).await?;
-            conn.remove_words(id).await?;
-            conn.announce(events).await?;
-            Ok(Deletion::Done)
+            delete_rest!(conn, tenant, id, events)
         })?;
         match deletion {
             Deletion::Done => Ok(true),

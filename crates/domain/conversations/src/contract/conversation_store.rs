@@ -302,7 +302,7 @@ impl Person<'_> {
             .unwrap()
     }
 
-    async fn messages(
+    pub(super) async fn messages(
         &self,
         id: ConversationId,
         order: Order,
@@ -321,7 +321,7 @@ impl Person<'_> {
         store.delete(self.tenant, self.owner, &key(name), events).await
     }
 
-    fn deletion(&self) -> Event {
+    pub(super) fn deletion(&self) -> Event {
         Event::new(
             &Ambient::system(),
             self.tenant,
@@ -363,7 +363,7 @@ async fn positions(person: &Person<'_>, id: ConversationId, order: Order) -> Vec
 }
 
 /// Every event that waits, settled.
-async fn drain(harness: &Harness) -> Vec<Event> {
+pub(super) async fn drain(harness: &Harness) -> Vec<Event> {
     let lease = Duration::from_mins(1);
     let events = harness
         .outbox
