@@ -16,6 +16,10 @@ pub(crate) struct RunLogs(pub(crate) Arc<dyn RunLogSystemStore>);
 
 #[async_trait]
 impl Job for RunLogs {
+    async fn prepare(&self, now: Timestamp) -> Result<(), Fault> {
+        self.0.make_room(now).await
+    }
+
     async fn count(&self, before: Timestamp) -> Result<u64, Fault> {
         self.0.count_old_logs(before).await
     }

@@ -5,6 +5,7 @@ mod begin;
 mod claims;
 mod finish;
 mod forgetting;
+mod partitions;
 mod pause;
 mod rows;
 
