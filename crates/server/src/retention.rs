@@ -32,7 +32,7 @@ pub(crate) trait Job: Send + Sync {
 }
 
 /// A job, and for how long it leaves things alone.
-pub(crate) struct Kept {
+pub(crate) struct Rule {
     /// What it forgets, as operators and metrics call it.
     pub(crate) what: &'static str,
     /// For how long; `None` for ever.
@@ -44,7 +44,7 @@ pub(crate) struct Kept {
 /// Forgets what is too old.
 pub(crate) struct Retention {
     /// What there is to forget.
-    pub(crate) jobs: Vec<Kept>,
+    pub(crate) rules: Vec<Rule>,
     /// Who does it.
     pub(crate) leases: Arc<dyn Leases>,
     /// This process.
@@ -79,14 +79,14 @@ impl Retention {
     /// Forgets what is too old of each kind, as long as this process holds the lease. A kind that fails keeps no other from its turn.
     pub(crate) async fn forget(&self) -> Vec<Pass> {
         let mut passes = Vec::new();
-        for kept in &self.jobs {
+        for rule in &self.rules {
             let mut forgotten = 0;
-            let end = match self.pass(kept, &mut forgotten).await {
+            let end = match self.pass(rule, &mut forgotten).await {
                 Ok(end) => end,
                 Err(fault) => PassEnd::Failed(fault),
             };
             passes.push(Pass {
-                what: kept.what,
+                what: rule.what,
                 forgotten,
                 end,
             });
@@ -95,16 +95,16 @@ impl Retention {
     }
 
     /// Adds to `forgotten` as it goes: what was forgotten stays so, whatever comes then.
-    async fn pass(&self, kept: &Kept, forgotten: &mut u64) -> Result<PassEnd, Fault> {
+    async fn pass(&self, rule: &Rule, forgotten: &mut u64) -> Result<PassEnd, Fault> {
         if !self.hold().await? {
             return Ok(PassEnd::Elsewhere);
         }
-        kept.job.prepare(self.ambient.now()).await?;
-        let Some(days) = kept.kept else {
+        rule.job.prepare(self.ambient.now()).await?;
+        let Some(kept) = rule.kept else {
             return Ok(PassEnd::Complete);
         };
         loop {
-            let batch = kept.job.forget(self.ambient.now().minus(days), BATCH).await?;
+            let batch = rule.job.forget(self.ambient.now().minus(kept), BATCH).await?;
             *forgotten += batch;
             if batch < u64::from(BATCH) {
                 return Ok(PassEnd::Complete);
@@ -128,7 +128,7 @@ impl Retention {
     /// When the store failed.
     pub(crate) async fn count(&self) -> Result<Vec<(&'static str, Option<u64>)>, Fault> {
         let mut counts = Vec::new();
-        for Kept { what, kept, job } in &self.jobs {
+        for Rule { what, kept, job } in &self.rules {
             let count = match kept {
                 Some(kept) => Some(job.count(self.ambient.now().minus(*kept)).await?),
                 None => None,

@@ -9,7 +9,7 @@ use chancery_store_sql::{Database, SqlConversations, SqlLeases, SqlRefreshFamili
 use super::{Failure, database_and_time};
 use crate::{
     config::Config,
-    retention::{Conversations, Job, Kept, Retention, RunLogs, Sessions, UsageRecords},
+    retention::{Conversations, Job, Retention, Rule, RunLogs, Sessions, UsageRecords},
 };
 
 pub(super) fn of(config: &Config, database: &Database, ambient: &Ambient) -> Retention {
@@ -21,11 +21,11 @@ pub(super) fn of(config: &Config, database: &Database, ambient: &Ambient) -> Ret
     let run_logs = RunLogs(Arc::new(SqlRuns::new(database.clone())));
     Retention {
         // Conversations first: what goes with them need not be forgotten apart.
-        jobs: vec![
-            job("conversations", keep.conversations, conversations),
-            job("run_logs", keep.run_logs, run_logs),
-            job("sessions", keep.sessions, sessions),
-            job("usage_records", keep.usage_records, usage),
+        rules: vec![
+            rule("conversations", keep.conversations, conversations),
+            rule("run_logs", keep.run_logs, run_logs),
+            rule("sessions", keep.sessions, sessions),
+            rule("usage_records", keep.usage_records, usage),
         ],
         leases: Arc::new(SqlLeases::new(database.clone())),
         replica: ambient.new_id(),
@@ -33,9 +33,9 @@ pub(super) fn of(config: &Config, database: &Database, ambient: &Ambient) -> Ret
     }
 }
 
-fn job(what: &'static str, kept: Option<Duration>, job: impl Job + 'static) -> Kept {
+fn rule(what: &'static str, kept: Option<Duration>, job: impl Job + 'static) -> Rule {
     let job = Box::new(job);
-    Kept { what, kept, job }
+    Rule { what, kept, job }
 }
 
 /// The same for an operator's command, beside servers that may be running.

@@ -9,7 +9,7 @@ use chancery_ambient::{Ambient, Fault, ManualClock, Timestamp};
 use chancery_guards::Leases;
 use chancery_ids::ReplicaId;
 
-use super::{BATCH, Job, Kept, LEASE, Pass, PassEnd, Retention};
+use super::{BATCH, Job, LEASE, Pass, PassEnd, Retention, Rule};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -96,13 +96,13 @@ impl World {
 
     /// A process that forgets these, each after so long.
     fn process(&self, jobs: &[(&'static str, Option<Duration>, &Arc<Things>)]) -> Retention {
-        let kept = |(what, kept, things): &(&'static str, _, &Arc<Things>)| Kept {
+        let rule = |(what, kept, things): &(&'static str, _, &Arc<Things>)| Rule {
             what,
             kept: *kept,
             job: Box::new(Arc::clone(things)),
         };
         Retention {
-            jobs: jobs.iter().map(kept).collect(),
+            rules: jobs.iter().map(rule).collect(),
             leases: self.leases.clone(),
             replica: self.ambient.new_id(),
             ambient: self.ambient.clone(),
