@@ -1,6 +1,6 @@
 -- For forgetting what nobody has touched for long.
--- Every conversation has a message: the condition only keeps this index from those who list conversations, whose plans would
--- probe it for nothing. The statement that wants it says the same.
+-- Every conversation has a message: the condition only keeps this index out of the reach of lists, which cost more with it. The
+-- statement that wants it says the same.
 CREATE INDEX ix_conversations_age ON conversations (updated_at) WHERE message_count > 0;
 -- A rotation changes none of these columns.
 CREATE INDEX ix_refresh_families_ended ON refresh_families (ended_at) WHERE ended_at IS NOT NULL;
