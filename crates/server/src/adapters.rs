@@ -139,7 +139,7 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         runs,
         agents,
         tools,
-        usage: Arc::new(usage(config, &database, &ambient)),
+        usage: Arc::new(usage(&database)),
         retention: Arc::new(retention::of(config, &database, &ambient)),
         relay: Arc::new(relay(&database, &metrics, &ambient)),
         metrics,

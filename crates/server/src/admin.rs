@@ -10,7 +10,11 @@ use chancery_ids::{SessionId, TenantId, TokenId, UserId};
 use chancery_tokens::{RevokeTarget, Whose};
 use clap::{Args, Subcommand};
 
-use crate::{adapters, config::Config};
+use crate::{
+    adapters,
+    config::Config,
+    retention::{Pass, PassEnd},
+};
 
 /// What only an operator does.
 #[derive(Debug, Subcommand)]
@@ -27,9 +31,10 @@ pub(crate) enum Action {
         /// The tenant.
         tenant: TenantId,
     },
-    /// Forget the events of runs that ended longer ago than RUN_LOG_RETENTION_DAYS. Servers do this by themselves.
+    /// Forget what is older than the settings `…_RETENTION_DAYS` say: conversations, the events of runs, sessions, records of use.
+    /// Servers do this by themselves.
     Retention {
-        /// Only count them.
+        /// Only count it.
         #[arg(long)]
         dry_run: bool,
     },
@@ -159,12 +164,11 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
         }
         Action::Retention { dry_run } => {
             let retention = adapters::retention(config, &ambient).await?;
-            if dry_run {
-                println!("{} run logs would be forgotten", retention.count().await?);
+            return if dry_run {
+                Ok(tell_counts(&retention.count().await?))
             } else {
-                println!("{} run logs forgotten", retention.forget().await?);
-            }
-            return Ok(ExitCode::SUCCESS);
+                tell_passes(retention.forget().await)
+            };
         }
         Action::User { action } => {
             let people = adapters::people(config, &ambient).await?;
@@ -177,6 +181,38 @@ pub(crate) async fn run(config: &Config, action: Action) -> Result<ExitCode, Box
     } else {
         ExitCode::FAILURE
     })
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn tell_counts(counts: &[(&'static str, Option<u64>)]) -> ExitCode {
+    for (what, count) in counts {
+        match count {
+            Some(count) => println!("{what}: {count} would be forgotten"),
+            None => println!("{what}: kept for ever"),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The first fault of several is told after everything else.
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn tell_passes(passes: Vec<Pass>) -> Result<ExitCode, Box<dyn Error>> {
+    let mut failed = None;
+    for Pass { what, forgotten, end } in passes {
+        let rest = match end {
+            PassEnd::Complete => "",
+            PassEnd::Elsewhere => "; a server is at it",
+            PassEnd::Failed(fault) => {
+                failed.get_or_insert(fault);
+                "; then it failed"
+            }
+        };
+        println!("{what}: {forgotten} forgotten{rest}");
+    }
+    match failed {
+        Some(fault) => Err(fault.into()),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Whether it was done, and what to say.

@@ -12,9 +12,11 @@ use prometheus_client::{
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 mod auth;
+mod retention;
 mod usage;
 
 use auth::AuthMetrics;
+use retention::RetentionMetrics;
 use usage::UsageMetrics;
 
 type Histograms = Family<RequestLabels, Histogram, fn() -> Histogram>;
@@ -32,12 +34,12 @@ pub(crate) struct Metrics {
     requests: Histograms,
     relayed: Counter,
     recovered: Counter,
-    logs_forgotten: Counter,
     up: Gauge<f64, AtomicU64>,
     revocations: Gauge,
     revocations_age: Gauge<f64, AtomicU64>,
     clock_offset: Gauge<f64, AtomicU64>,
     auth: AuthMetrics,
+    retention: RetentionMetrics,
     usage: UsageMetrics,
 }
 
@@ -76,12 +78,6 @@ impl Default for Metrics {
             "Runs ended because their owner was gone",
             recovered.clone(),
         );
-        let logs_forgotten = Counter::default();
-        registry.register(
-            "run_logs_forgotten",
-            "Logs of runs that were too old to be kept",
-            logs_forgotten.clone(),
-        );
         let clock_offset = Gauge::default();
         registry.register(
             "clock_offset_seconds",
@@ -102,18 +98,19 @@ impl Default for Metrics {
         );
         registry.register("process_uptime_seconds", "Time since the start", up.clone());
         let auth = AuthMetrics::in_registry(&mut registry);
+        let retention = RetentionMetrics::in_registry(&mut registry);
         let usage = UsageMetrics::in_registry(&mut registry);
         Self {
             registry,
             requests,
             relayed,
             recovered,
-            logs_forgotten,
             up,
             revocations,
             revocations_age,
             clock_offset,
             auth,
+            retention,
             usage,
         }
     }
@@ -133,11 +130,6 @@ impl Metrics {
     /// Counts delivered events.
     pub(crate) fn count_relayed(&self, events: usize) {
         self.relayed.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
-    }
-
-    /// Counts logs of runs that were forgotten.
-    pub(crate) fn count_forgotten_logs(&self, logs: u64) {
-        self.logs_forgotten.inc_by(logs);
     }
 
     /// Counts recovered runs.
@@ -259,6 +251,39 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn what_was_forgotten_shows_by_its_kind_and_only_a_complete_pass_has_a_time() {
+        use chancery_ambient::{Fault, Timestamp};
+
+        use crate::retention::{Pass, PassEnd};
+
+        let metrics = Metrics::default();
+        let pass = |what, forgotten, end| Pass { what, forgotten, end };
+        let now = Timestamp::from_unix_seconds(1_800_000_000).unwrap();
+        let failed = || PassEnd::Failed(Fault::unavailable("on purpose"));
+        for passes in [
+            [
+                pass("run_logs", 3, PassEnd::Complete),
+                pass("sessions", 1, failed()),
+            ],
+            [
+                pass("run_logs", 0, PassEnd::Elsewhere),
+                pass("sessions", 1, failed()),
+            ],
+        ] {
+            metrics.observe_retention(&passes, now);
+        }
+        let text = metrics.render(READINGS).unwrap();
+        for line in [
+            r#"retention_forgotten_total{what="run_logs"} 3"#,
+            r#"retention_forgotten_total{what="sessions"} 2"#,
+            r#"retention_last_complete_pass_timestamp_seconds{what="run_logs"} 1800000000.0"#,
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert!(!text.contains(r#"timestamp_seconds{what="sessions"}"#), "{text}");
     }
 
     #[test]

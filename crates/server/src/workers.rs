@@ -6,7 +6,7 @@ use chancery_ambient::{Fault, Tasks, cause_of};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::{adapters, app::App};
+use crate::{adapters, app::App, retention::PassEnd};
 
 /// How often each loop looks. All are safe to run on every replica at once: what they change is claimed or conditional.
 const RELAY_EVERY: Duration = Duration::from_secs(1);
@@ -70,11 +70,6 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
         let nonces = nonces.clone();
         async move { nonces.prune_nonces().await.map(drop) }
     });
-    let usage = app.usage.clone();
-    spawn(app, stop, "old usage records", PRUNE_EVERY, move || {
-        let usage = usage.clone();
-        async move { usage.prune().await.map(drop) }
-    });
     let orders = app.clone();
     spawn(app, stop, "orders to runs", ORDERS_EVERY, move || {
         let app = orders.clone();
@@ -106,17 +101,24 @@ pub(crate) fn start(app: &App, stop: &CancellationToken) {
     let old = app.clone();
     spawn(app, stop, "retention", RETENTION_EVERY, move || {
         let app = old.clone();
-        async move {
-            let forgotten = app.retention.forget().await?;
-            app.metrics.count_forgotten_logs(forgotten);
-            Ok(())
-        }
+        async move { forget(&app).await }
     });
     let links = app.people.clone();
     spawn(app, stop, "expired links", PRUNE_EVERY, move || {
         let links = links.clone();
         async move { links.prune_links().await.map(drop) }
     });
+}
+
+/// Forgets what is too old. The first fault of several is told.
+async fn forget(app: &App) -> Result<(), Fault> {
+    let passes = app.retention.forget().await;
+    app.metrics.observe_retention(&passes, app.ambient.now());
+    let fault = passes.into_iter().find_map(|pass| match pass.end {
+        PassEnd::Failed(fault) => Some(fault),
+        PassEnd::Complete | PassEnd::Elsewhere => None,
+    });
+    fault.map_or(Ok(()), Err)
 }
 
 /// Runs of a suspended tenant do not go on. Suspending revokes the tenant's tokens, and every process holds every revocation: so

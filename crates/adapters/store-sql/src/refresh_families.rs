@@ -129,6 +129,27 @@ impl RefreshFamilySystemStore for SqlRefreshFamilies {
             Ok(ended == 1)
         })
     }
+
+    #[tracing::instrument(name = "store_sql.count_families_over", skip_all)]
+    async fn count_over(&self, before: Timestamp) -> Result<u64, Fault> {
+        let count: i64 = read!(self.0, |conn| over(before).count().get_result(conn).await)?;
+        codec::count(count)
+    }
+
+    #[tracing::instrument(name = "store_sql.forget_families_over", skip_all)]
+    async fn forget_over(&self, before: Timestamp, limit: u16) -> Result<u64, Fault> {
+        let forgotten = transaction!(self.0, |conn| {
+            let sids: Vec<Stored<SessionId>> = over(before)
+                .limit(limit.into())
+                .select(refresh_families::sid)
+                .load(conn)
+                .await?;
+            // None of them lives again, so none has to be looked at once more.
+            let forget = refresh_families::table.filter(refresh_families::sid.eq_any(sids));
+            Ok(diesel::delete(forget).execute(conn).await?)
+        })?;
+        u64::try_from(forgotten).map_err(Fault::corrupt)
+    }
 }
 
 #[async_trait]
@@ -157,6 +178,16 @@ impl SessionStore for SqlRefreshFamilies {
             .await)?;
         rows.into_iter().map(Family::try_from).collect()
     }
+}
+
+/// Families that were ended or came to their absolute end before then.
+#[diesel::dsl::auto_type]
+fn over(before: Timestamp) -> _ {
+    let before: Stored<Timestamp> = Stored(before);
+    let was_ended = refresh_families::ended_at
+        .is_not_null()
+        .and(refresh_families::ended_at.assume_not_null().lt(before));
+    refresh_families::table.filter(was_ended.or(refresh_families::ends_at.lt(before)))
 }
 
 #[derive(Queryable, Selectable, Insertable)]

@@ -111,6 +111,13 @@ impl UsageStore for SqlUsage {
 
 #[async_trait]
 impl UsageSystemStore for SqlUsage {
+    #[tracing::instrument(name = "store_sql.count_old_usage", skip_all)]
+    async fn count_old(&self, before: Day) -> Result<u64, Fault> {
+        let old = usage_records::table.filter(usage_records::day.lt(before.0));
+        let count: i64 = read!(self.0, |conn| old.count().get_result(conn).await)?;
+        codec::count(count)
+    }
+
     #[tracing::instrument(name = "store_sql.prune_usage", skip_all)]
     async fn prune(&self, before: Day, limit: u16) -> Result<u64, Fault> {
         let old = diesel::sql_query(

@@ -1,6 +1,7 @@
 //! The contract of conversations, and what reading them costs on Postgres.
 
-use chancery_conversations::{ConversationStore, ListFilter, Order};
+use chancery_ambient::Timestamp;
+use chancery_conversations::{ConversationStore, ConversationSystemStore, ListFilter, Order};
 use chancery_ids::{ConversationKey, Cursor, Limit, TypedId, UserId};
 use chancery_store_sql::{Database, SqlConversations};
 use diesel::{
@@ -12,18 +13,30 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use crate::support::{Fresh, connect, fresh_postgres, open};
 
 mod sqlite {
-    use crate::{support::fresh_sqlite, turns::conversations};
+    use crate::{
+        support::fresh_sqlite,
+        turns::{conversations, old_conversations},
+    };
 
     chancery_conversations::conversation_store_contract!(async {
         conversations(fresh_sqlite().await.until_the_test_ends())
     });
+    chancery_conversations::conversation_system_store_contract!(async {
+        old_conversations(fresh_sqlite().await.until_the_test_ends())
+    });
 }
 
 mod postgres {
-    use crate::{support::fresh_postgres, turns::conversations};
+    use crate::{
+        support::fresh_postgres,
+        turns::{conversations, old_conversations},
+    };
 
     chancery_conversations::conversation_store_contract!(async {
         conversations(fresh_postgres().await.until_the_test_ends())
+    });
+    chancery_conversations::conversation_system_store_contract!(async {
+        old_conversations(fresh_postgres().await.until_the_test_ends())
     });
 }
 
@@ -89,9 +102,17 @@ async fn no_look_up_reads_a_whole_table() {
             .await;
         assert_eq!(found.unwrap().items.len(), 100);
     };
+    // To be forgotten: there are a few dozen of these.
+    let list_old = async |store: &SqlConversations| {
+        let before = Timestamp::from_unix_seconds(50).unwrap();
+        assert_eq!(store.list_old(before, 3).await.unwrap().len(), 3);
+        assert_eq!(store.count_old(Timestamp::EPOCH).await.unwrap(), 0);
+    };
     reads(&fresh, "conversations", SqlConversations::new, find)
         .await
         .are_few();
+    let looks = reads(&fresh, "conversations", SqlConversations::new, list_old);
+    assert_eq!(looks.await.whole_table, 0);
     assert_eq!(
         reads(&fresh, "messages", SqlConversations::new, search)
             .await

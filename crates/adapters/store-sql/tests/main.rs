@@ -10,6 +10,7 @@ mod contracts;
 mod conversations;
 mod late_commits;
 mod migrations;
+mod partitions;
 mod runs;
 mod schema_parity;
 mod support;

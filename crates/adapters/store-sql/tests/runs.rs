@@ -6,7 +6,8 @@ use chancery_agents::{Begun, Finish, Flush, Flushed, LEASE, NewRun, RunEvent, Ru
 use chancery_ambient::Ambient;
 use chancery_conversations::contract::Turn;
 use chancery_conversations::{
-    Conversation, ConversationStore, DeleteRefused, ListFilter, Message, MessageStatus, Order,
+    Conversation, ConversationStore, ConversationSystemStore, DeleteRefused, ListFilter, Message,
+    MessageStatus, Order,
 };
 use chancery_events::{Event, EventKind, OutboxStore};
 use chancery_ids::{Limit, RunId};
@@ -61,6 +62,7 @@ on_both_engines!(
     runs_are_listed_in_order_whatever_their_ids,
     text_that_postgres_cannot_keep_ends_no_run,
     deleting_takes_all_of_a_conversation_and_nothing_else,
+    forgetting_takes_all_of_a_conversation_and_nothing_else,
     a_search_meets_nothing_of_others,
 );
 
@@ -431,6 +433,24 @@ async fn text_that_postgres_cannot_keep_ends_no_run(stores: Stores) {
 }
 
 async fn deleting_takes_all_of_a_conversation_and_nothing_else(stores: Stores) {
+    takes_all_and_nothing_else(stores, async |threads, gone| {
+        let deleted = threads.delete(gone.tenant, gone.owner, &gone.key, &[]).await;
+        assert!(deleted.unwrap());
+    })
+    .await;
+}
+
+async fn forgetting_takes_all_of_a_conversation_and_nothing_else(stores: Stores) {
+    takes_all_and_nothing_else(stores, async |threads, gone| {
+        let found = threads.find(gone.tenant, gone.owner, &gone.key).await;
+        let id = found.unwrap().unwrap().id;
+        let deleted = threads.delete_old(gone.tenant, id, later(1), &[]).await;
+        assert!(deleted.unwrap());
+    })
+    .await;
+}
+
+async fn takes_all_and_nothing_else(stores: Stores, delete: impl AsyncFn(&SqlConversations, &Turn)) {
     let (gone, stays) = (turn("gone"), turn("stays"));
     let stays = Turn {
         tenant: gone.tenant,
@@ -449,13 +469,7 @@ async fn deleting_takes_all_of_a_conversation_and_nothing_else(stores: Stores) {
         runs.push(run);
     }
     let conversation = stores.find(&gone).await.unwrap().id;
-    assert!(
-        stores
-            .conversations
-            .delete(gone.tenant, gone.owner, &gone.key, &[])
-            .await
-            .unwrap()
-    );
+    delete(&stores.conversations, &gone).await;
     for run in [&runs[0], &runs[2]] {
         assert_eq!(
             stores.runs.find(run.tenant, run.owner, run.id).await.unwrap(),

@@ -8,7 +8,7 @@ use chancery_agents::{
     Answer, Begun, Finish, ItemPlace, LEASE, NewRun, RunEvent, RunStatus, RunStore, Usage, What,
 };
 use chancery_ambient::{Ambient, Timestamp};
-use chancery_conversations::contract::{Harness, Seeding, Turn};
+use chancery_conversations::contract::{Harness, Seeding, Turn, conversation_system_store};
 use chancery_ids::{ConversationKey, RunId};
 use chancery_store_sql::{Database, SqlConversations, SqlOutbox, SqlRuns};
 
@@ -18,6 +18,14 @@ pub(crate) fn conversations(database: Database) -> Harness {
         conversations: Arc::new(SqlConversations::new(database.clone())),
         seeding: Arc::new(Seeds(SqlRuns::new(database.clone()))),
         outbox: Arc::new(SqlOutbox::new(database)),
+    }
+}
+
+/// The same, as the contract of old conversations wants them.
+pub(crate) fn old_conversations(database: Database) -> conversation_system_store::Scene {
+    conversation_system_store::Scene {
+        old: Arc::new(SqlConversations::new(database.clone())),
+        harness: conversations(database),
     }
 }
 

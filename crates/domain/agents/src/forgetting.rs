@@ -12,6 +12,11 @@ pub trait RunLogSystemStore: Send + Sync {
 
     /// Forgets the logs of up to `limit` runs that ended before `before`, the oldest first; how many. Says so in the runs.
     ///
-    /// MUST be one change. MUST NOT touch the log of a run that is live or ended later.
+    /// MUST be one change. MUST NOT touch the log of a run that is live or ended later. What a forgotten log held may be taken
+    /// away later, where much at once costs less: nobody reads it any more.
     async fn forget_old_logs(&self, before: Timestamp, limit: u16) -> Result<u64, Fault>;
+
+    /// Readies the storage for the logs of the time to come, where it has to be. Safe to repeat, and for many at once; logs are
+    /// kept without it too.
+    async fn make_room(&self, now: Timestamp) -> Result<(), Fault>;
 }

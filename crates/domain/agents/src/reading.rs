@@ -108,10 +108,12 @@ struct ConversationReader {
 impl ConversationReader {
     async fn next(&mut self) -> Result<Option<(Arc<Run>, RunEvent)>, ReadRefused> {
         loop {
-            if let Some((run, events)) = &mut self.current
-                && let Some(event) = events.next().await
-            {
-                return Ok(Some((run.clone(), event?)));
+            if let Some((run, events)) = &mut self.current {
+                if let Some(event) = events.next().await {
+                    return Ok(Some((run.clone(), event?)));
+                }
+                // A stream that has ended must not be asked again.
+                self.current = None;
             }
             let store = &self.service.parts.runs;
             let next = store

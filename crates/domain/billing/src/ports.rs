@@ -35,9 +35,12 @@ pub trait UsageStore: Send + Sync {
     ) -> Result<Vec<DayCounter>, Fault>;
 }
 
-/// What the worker looks after. Cross-tenant on purpose (ARCHITECTURE.md lists it).
+/// What is not kept for ever. Cross-tenant on purpose (ARCHITECTURE.md lists it).
 #[async_trait]
 pub trait UsageSystemStore: Send + Sync {
+    /// How many records there are of days before `before`.
+    async fn count_old(&self, before: Day) -> Result<u64, Fault>;
+
     /// Forgets up to `limit` records of days before `before`, the oldest first. Gives how many. A use that was forgotten and is told
     /// again would count again, so this is for days whose events are long delivered.
     ///

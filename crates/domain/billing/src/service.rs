@@ -1,39 +1,22 @@
-//! What tenants see of their use, and how long single records are kept.
+//! What tenants see of their use.
 
 use std::sync::Arc;
 
 use chancery_access::{Principal, Scope};
-use chancery_ambient::{Clock, Fault};
 use chancery_ids::{Cursor, CursorError, Limit, Page};
 
-use crate::{Counter, Day, UsageQuery, UsageRefused, UsageStore, UsageSystemStore, Whose};
+use crate::{Counter, Day, UsageQuery, UsageRefused, UsageStore, Whose};
 
-/// Records forgotten by one statement.
-const BATCH: u16 = 1000;
-
-/// Lists counters, and forgets records that are old.
+/// Lists counters.
 pub struct UsageService {
     store: Arc<dyn UsageStore>,
-    system: Arc<dyn UsageSystemStore>,
-    clock: Arc<dyn Clock>,
-    kept_days: u16,
 }
 
 impl UsageService {
-    /// A service over one storage in its two views. Single records are kept for `kept_days`, counters for ever.
+    /// A service over `store`.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn UsageStore>,
-        system: Arc<dyn UsageSystemStore>,
-        clock: Arc<dyn Clock>,
-        kept_days: u16,
-    ) -> Self {
-        Self {
-            store,
-            system,
-            clock,
-            kept_days,
-        }
+    pub fn new(store: Arc<dyn UsageStore>) -> Self {
+        Self { store }
     }
 
     /// Counters of the periods with any use, newest first: of the caller's tenant for whoever may read its bills, of the caller for
@@ -75,20 +58,6 @@ impl UsageService {
         Ok(Page::cut(periods, limit, |last| {
             Cursor::of(&(granularity.as_str(), last.start.0))
         }))
-    }
-
-    /// Forgets records of days that are longer ago than they are kept. Gives how many. Safe to call on every replica at once.
-    #[tracing::instrument(name = "billing.prune_usage", skip_all)]
-    pub async fn prune(&self) -> Result<u64, Fault> {
-        let before = Day::of(self.clock.now()).minus(self.kept_days);
-        let mut pruned = 0;
-        loop {
-            let batch = self.system.prune(before, BATCH).await?;
-            pruned += batch;
-            if batch < u64::from(BATCH) {
-                return Ok(pruned);
-            }
-        }
     }
 }
 

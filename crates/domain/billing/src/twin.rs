@@ -78,6 +78,12 @@ impl UsageStore for Twin {
 
 #[async_trait]
 impl UsageSystemStore for Twin {
+    async fn count_old(&self, before: Day) -> Result<u64, Fault> {
+        let state = self.state();
+        let old = state.records.values().filter(|day| **day < before);
+        Ok(u64::try_from(old.count()).unwrap_or(u64::MAX))
+    }
+
     async fn prune(&self, before: Day, limit: u16) -> Result<u64, Fault> {
         let mut state = self.state();
         let mut old: Vec<_> = state

@@ -11,9 +11,9 @@ use chancery_events::{Event, OutboxStore};
 use chancery_ids::{ConversationId, ConversationKey, Cursor, EventId, Limit, Page, TenantId, UserId};
 
 use crate::{
-    Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace,
-    MessageStatus, Order, Role, SearchHit, SearchPlace, Title, Truncation,
-    contract::{Harness, Seeding, Turn},
+    Conversation, ConversationStore, ConversationSystemStore, DeleteRefused, ListFilter, ListPlace, Message,
+    MessagePlace, MessageStatus, Order, Role, SearchHit, SearchPlace, Title, Truncation,
+    contract::{Harness, Seeding, Turn, conversation_system_store::Scene},
 };
 
 #[derive(Default)]
@@ -27,12 +27,26 @@ struct State {
 
 /// A harness over a new twin.
 pub(crate) fn harness() -> Harness {
+    scene().harness
+}
+
+/// The same with the view of every tenant.
+pub(crate) fn scene() -> Scene {
     let twin = Arc::new(Twin::default());
-    Harness {
-        conversations: twin.clone(),
-        seeding: twin.clone(),
-        outbox: twin,
+    Scene {
+        old: twin.clone(),
+        harness: Harness {
+            conversations: twin.clone(),
+            seeding: twin.clone(),
+            outbox: twin,
+        },
     }
+}
+
+/// Whether it did not change since `before`, and nothing of it is live.
+fn is_old((thread, messages): &(Conversation, Vec<Message>), before: Timestamp) -> bool {
+    let is_live = |message: &Message| message.status == MessageStatus::Pending;
+    thread.updated_at < before && !messages.iter().any(is_live)
 }
 
 impl Twin {
@@ -328,6 +342,51 @@ fn is_it(thread: &Conversation, it: (TenantId, UserId, &ConversationKey)) -> boo
 }
 
 #[async_trait]
+impl ConversationSystemStore for Twin {
+    async fn count_old(&self, before: Timestamp) -> Result<u64, Fault> {
+        let state = self.state();
+        let old = state.threads.iter().filter(|thread| is_old(thread, before));
+        u64::try_from(old.count()).map_err(Fault::corrupt)
+    }
+
+    async fn list_old(
+        &self,
+        before: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, ConversationId)>, Fault> {
+        let state = self.state();
+        let mut old: Vec<_> = state
+            .threads
+            .iter()
+            .filter(|thread| is_old(thread, before))
+            .map(|(thread, _)| thread)
+            .collect();
+        old.sort_by_key(|thread| thread.updated_at);
+        let ids = old.into_iter().map(|thread| (thread.tenant, thread.id));
+        Ok(ids.take(limit.into()).collect())
+    }
+
+    async fn delete_old(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        before: Timestamp,
+        events: &[Event],
+    ) -> Result<bool, Fault> {
+        let mut state = self.state();
+        let is_it = |thread: &(Conversation, Vec<Message>)| {
+            (thread.0.tenant, thread.0.id) == (tenant, conversation) && is_old(thread, before)
+        };
+        let Some(place) = state.threads.iter().position(is_it) else {
+            return Ok(false);
+        };
+        state.threads.remove(place);
+        state.events.extend_from_slice(events);
+        Ok(true)
+    }
+}
+
+#[async_trait]
 impl OutboxStore for Twin {
     async fn announce(&self, events: &[Event]) -> Result<(), Fault> {
         self.state().events.extend_from_slice(events);
@@ -354,8 +413,9 @@ fn words(text: &str) -> Vec<String> {
 }
 
 mod tests {
-    use super::harness;
+    use super::{harness, scene};
 
+    crate::conversation_system_store_contract!(async { scene() });
     crate::conversation_store_contract!(@tests async { harness() },
         a_conversation_shows_what_its_turns_left, a_conversation_is_its_owners_in_its_tenant_alone,
         a_person_of_two_tenants_has_two_sets_of_conversations, a_list_begins_with_the_newest_change,

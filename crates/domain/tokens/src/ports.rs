@@ -40,6 +40,15 @@ pub trait RefreshFamilySystemStore: Send + Sync {
         revocation: &Revocation,
         events: &[Event],
     ) -> Result<bool, Fault>;
+
+    /// How many families are over since before `before`: they were ended, or have come to their absolute end.
+    async fn count_over(&self, before: Timestamp) -> Result<u64, Fault>;
+
+    /// Forgets up to `limit` families that are over since before `before`; how many. Their tokens are as unknown afterwards as any
+    /// that was never issued.
+    ///
+    /// MUST NOT touch a family that lives, or ended later.
+    async fn forget_over(&self, before: Timestamp, limit: u16) -> Result<u64, Fault>;
 }
 
 /// Keeps revocations for as long as what they end could still be shown. Every process reads all of them, so it knows no

@@ -8,7 +8,7 @@ use chancery_billing::{UsageLedger, UsageService};
 use chancery_events::Relay;
 use chancery_store_sql::{Database, SqlAudit, SqlOutbox, SqlUsage};
 
-use crate::{config::Config, metrics::Metrics};
+use crate::metrics::Metrics;
 
 pub(super) fn relay(database: &Database, metrics: &Arc<Metrics>, ambient: &Ambient) -> Relay {
     let clock = &ambient.clock;
@@ -18,8 +18,6 @@ pub(super) fn relay(database: &Database, metrics: &Arc<Metrics>, ambient: &Ambie
     Relay::new(outbox, vec![Arc::new(trail), Arc::new(ledger)], clock.clone())
 }
 
-pub(super) fn usage(config: &Config, database: &Database, ambient: &Ambient) -> UsageService {
-    let store = Arc::new(SqlUsage::new(database.clone()));
-    let kept_days = config.billing.kept_days;
-    UsageService::new(store.clone(), store, ambient.clock.clone(), kept_days)
+pub(super) fn usage(database: &Database) -> UsageService {
+    UsageService::new(Arc::new(SqlUsage::new(database.clone())))
 }

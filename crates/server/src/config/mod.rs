@@ -1,11 +1,11 @@
 //! The settings, one struct per section. Names and defaults stand in the README's table.
 
 mod auth;
-mod billing;
 mod http;
 mod machines;
 mod model;
 mod people;
+mod retention;
 mod secrets;
 mod source;
 mod storage;
@@ -13,11 +13,11 @@ mod storage;
 use std::path::{Path, PathBuf};
 
 pub(crate) use auth::Auth;
-pub(crate) use billing::Billing;
 pub(crate) use http::{Http, without_port};
 pub(crate) use machines::Machines;
 pub(crate) use model::{ModelSettings, ToolFiles};
 pub(crate) use people::People;
+pub(crate) use retention::Keep;
 pub(crate) use secrets::DevelopmentSecrets;
 pub(crate) use source::{ConfigErrors, Source};
 pub(crate) use storage::{KeyStorage, Storage, Vault};
@@ -41,8 +41,8 @@ pub(crate) struct Config {
     pub people: People,
     /// The model and the hosted agents.
     pub model: ModelSettings,
-    /// What tenants use.
-    pub billing: Billing,
+    /// How long things are kept.
+    pub keep: Keep,
 }
 
 impl Config {
@@ -72,7 +72,7 @@ impl Config {
         let machines = Machines::read(&mut source);
         let people = People::read(&mut source, development);
         let model = ModelSettings::read(&mut source);
-        let billing = Billing::read(&mut source);
+        let keep = Keep::read(&mut source);
         let auth = Auth::read(&mut source, &http, &data_dir, development);
         source.finish()?;
         let auth = auth.map_err(|error| ConfigErrors(vec![error]))?;
@@ -85,7 +85,7 @@ impl Config {
             machines,
             people,
             model,
-            billing,
+            keep,
         })
     }
 }

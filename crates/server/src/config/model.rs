@@ -25,8 +25,6 @@ pub(crate) struct ModelSettings {
     pub streams_at_once: u32,
     /// `AGENT_CATALOG_DIR`: a folder of TOML files in place of the embedded agents.
     pub catalog_dir: Option<PathBuf>,
-    /// `RUN_LOG_RETENTION_DAYS`: how long the events of a run that ended are kept; `None` for ever.
-    pub log_retention: Option<Duration>,
     /// `TOOL_CATALOG_DIR`: a folder of TOML files, each an HTTP tool or an MCP server.
     pub tools: Option<ToolFiles>,
     /// `CHAT_STREAM_FORMAT` is `chunks`.
@@ -75,10 +73,6 @@ impl ModelSettings {
             streams_at_once: u32::try_from(source.number("CHAT_STREAM_CONCURRENT_LIMIT", 5, 0..=1000))
                 .unwrap_or(u32::MAX),
             catalog_dir: source.text("AGENT_CATALOG_DIR").map(PathBuf::from),
-            log_retention: match source.number("RUN_LOG_RETENTION_DAYS", 180, 0..=3660) {
-                0 => None,
-                days => Some(Duration::from_secs(days.saturating_mul(24 * 60 * 60))),
-            },
             tools: source.text("TOOL_CATALOG_DIR").map(|folder| ToolFiles {
                 folder: PathBuf::from(folder),
                 variables: source.environment(),

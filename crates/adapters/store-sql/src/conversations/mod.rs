@@ -1,5 +1,6 @@
 //! Conversations and their messages.
 
+mod forgetting;
 mod removal;
 mod rows;
 mod search;
@@ -31,7 +32,7 @@ use crate::{
     schema::conversations::{conversations, messages},
 };
 
-/// [`ConversationStore`] on either engine.
+/// [`ConversationStore`] and [`ConversationSystemStore`](chancery_conversations::ConversationSystemStore) on either engine.
 pub struct SqlConversations(Database);
 
 impl SqlConversations {

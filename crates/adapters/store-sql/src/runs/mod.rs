@@ -6,6 +6,7 @@ mod claims;
 mod finish;
 mod forgetting;
 mod log;
+mod partitions;
 mod pause;
 mod rows;
 

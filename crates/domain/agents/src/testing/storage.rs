@@ -79,6 +79,18 @@ impl Storage {
         self.state().events.clone()
     }
 
+    /// Forgets the run's log, as retention does.
+    pub(crate) fn forget_log(&self, run: RunId) {
+        let mut state = self.state();
+        let (stored, log) = state
+            .runs
+            .iter_mut()
+            .find(|(stored, _)| stored.id == run)
+            .unwrap();
+        stored.log_forgotten = true;
+        log.clear();
+    }
+
     /// Raises the epoch, as another replica that takes the run over does.
     pub(crate) fn steal(&self, run: RunId) {
         let mut state = self.state();

@@ -251,3 +251,45 @@ async fn a_conversations_stream_follows_the_live_run_to_its_end() {
     });
     assert_eq!(terminal, 2);
 }
+
+#[tokio::test]
+async fn a_run_whose_log_is_forgotten_is_refused_to_its_owner_and_absent_to_others() {
+    let world = world();
+    world.model.turn([text("a")]);
+    let started = world.start("x").await;
+    let run = started.run;
+    started.outcome().await.unwrap();
+    world.storage.forget_log(run);
+    for after in [0, 1] {
+        let refused = world.service.follow(&world.caller, run, after).await;
+        assert!(matches!(refused, Err(ReadRefused::Forgotten)));
+    }
+    let others = world.service.follow(&person(), run, 0).await;
+    assert!(others.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_conversations_stream_passes_over_runs_whose_logs_are_forgotten() {
+    let world = world();
+    let mut runs = Vec::new();
+    for said in ["one", "two", "three"] {
+        world.model.turn([text(said)]);
+        let started = world.start(said).await;
+        runs.push(started.run);
+        started.outcome().await.unwrap();
+    }
+    world.storage.forget_log(runs[0]);
+    world.storage.forget_log(runs[1]);
+    let last = world.storage.log(runs[2]);
+    let key = ConversationKey::parse("c").unwrap();
+    // From the beginning, and for who was in the middle of a run that is forgotten since.
+    for after in [None, Some((runs[0], 2)), Some((runs[1], 1))] {
+        let stream = world
+            .service
+            .follow_conversation(&world.caller, &key, after)
+            .await;
+        let events = stream.unwrap().unwrap();
+        let seen: Vec<_> = events.map(|event| event.unwrap().1).collect().await;
+        assert_eq!(seen, last, "after {after:?}");
+    }
+}

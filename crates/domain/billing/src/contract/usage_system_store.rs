@@ -23,9 +23,12 @@ pub async fn old_records_are_forgotten_and_the_counters_stay(ledger: &Ledger) {
     }
     let tomorrow = Day(TODAY.0 + 1);
     assert_eq!(ledger.system.prune(TODAY, 10).await.unwrap(), 0);
+    assert_eq!(ledger.system.count_old(TODAY).await.unwrap(), 0);
+    assert_eq!(ledger.system.count_old(tomorrow).await.unwrap(), 4);
     for expected in [3, 1, 0] {
         assert_eq!(ledger.system.prune(tomorrow, 3).await.unwrap(), expected);
     }
+    assert_eq!(ledger.system.count_old(tomorrow).await.unwrap(), 0);
     for (who, before) in tenants.iter().zip(before) {
         assert_eq!(ledger.days(who.tenant, Whose::Tenant).await, before);
         assert_eq!(ledger.days(who.tenant, Whose::Person(who.person)).await, before);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chancery_access::{Denied, Principal, Proof, Scope, Scopes, Subject};
-use chancery_ambient::{Ambient, ManualClock, Timestamp};
+use chancery_ambient::Ambient;
 use chancery_events::{RunUsage, Used};
 use chancery_ids::{Limit, TenantId, UserId};
 
@@ -37,9 +37,8 @@ fn limit(limit: u8) -> Limit {
 impl World {
     fn new() -> Self {
         let (twin, ambient) = (Arc::new(Twin::default()), Ambient::system());
-        let clock = Arc::new(ManualClock::at(day("2026-03-09").start()));
         Self {
-            service: UsageService::new(twin.clone(), twin.clone(), clock, 400),
+            service: UsageService::new(twin.clone()),
             twin,
             tenant: ambient.new_id(),
             person: ambient.new_id(),
@@ -217,19 +216,4 @@ async fn a_cursor_of_another_list_is_refused() {
         let refused = world.service.list(&caller, &MONTHS, Some(cursor), limit(1)).await;
         assert!(matches!(refused, Err(UsageRefused::Cursor(_))), "{cursor}");
     }
-}
-
-#[tokio::test]
-async fn old_records_are_forgotten_and_their_counters_stay() {
-    let world = World::new();
-    let old = Day::of("2026-03-09T00:00:00Z".parse::<Timestamp>().unwrap()).minus(401);
-    for _ in 0..3 {
-        world
-            .used(world.person, &old.to_string(), &old.next().to_string(), 1)
-            .await;
-    }
-    let before = world.pages(DAYS, 10).await;
-    assert_eq!(world.service.prune().await.unwrap(), 3);
-    assert_eq!(world.service.prune().await.unwrap(), 0);
-    assert_eq!(world.pages(DAYS, 10).await, before);
 }

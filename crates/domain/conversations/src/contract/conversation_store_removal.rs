@@ -185,7 +185,7 @@ impl Person<'_> {
         store.delete(self.tenant, self.owner, &key(name), events).await
     }
 
-    fn deletion(&self) -> Event {
+    pub(super) fn deletion(&self) -> Event {
         self.event(EventKind::ConversationDeleted)
     }
 
@@ -228,7 +228,7 @@ impl Person<'_> {
 }
 
 /// Every event that waits, settled.
-async fn drain(harness: &Harness) -> Vec<Event> {
+pub(super) async fn drain(harness: &Harness) -> Vec<Event> {
     let lease = Duration::from_mins(1);
     let events = harness
         .outbox

@@ -3,6 +3,7 @@
 pub mod conversation_store;
 mod conversation_store_removal;
 mod conversation_store_search;
+pub mod conversation_system_store;
 mod seeding;
 
 pub use seeding::{Harness, Seeding, Turn};

@@ -25,6 +25,11 @@ pub struct MemoryFamilies {
     epochs: Mutex<HashMap<Whose, u64>>,
 }
 
+/// Whether it was ended, or came to its end, before then.
+fn is_over(family: &Family, before: Timestamp) -> bool {
+    family.ended.is_some_and(|(at, _)| at < before) || family.ends_at < before
+}
+
 impl MemoryFamilies {
     fn families(&self) -> MutexGuard<'_, HashMap<SessionId, Family>> {
         self.families.lock().unwrap_or_else(PoisonError::into_inner)
@@ -168,6 +173,22 @@ impl RefreshFamilySystemStore for MemoryFamilies {
         family.ended = Some((revocation.at, reason));
         self.revocations().push(revocation.clone());
         Ok(true)
+    }
+
+    async fn count_over(&self, before: Timestamp) -> Result<u64, Fault> {
+        let families = self.families();
+        let over = families.values().filter(|family| is_over(family, before));
+        u64::try_from(over.count()).map_err(Fault::corrupt)
+    }
+
+    async fn forget_over(&self, before: Timestamp, limit: u16) -> Result<u64, Fault> {
+        let mut families = self.families();
+        let over = families.values().filter(|family| is_over(family, before));
+        let sids: Vec<_> = over.map(|family| family.sid).take(limit.into()).collect();
+        for sid in &sids {
+            families.remove(sid);
+        }
+        u64::try_from(sids.len()).map_err(Fault::corrupt)
     }
 }
 

@@ -220,6 +220,46 @@ pub async fn an_unknown_family_has_no_end(store: Store, tenant: TenantId) {
     assert!(!ended.unwrap());
 }
 
+/// Families that were ended or have come to their end before then are forgotten, in batches; others stay as they are.
+pub async fn families_that_are_long_over_are_forgotten_and_no_others(store: Store, tenant: TenantId) {
+    let begun = || family(tenant);
+    let [ended, ended_later, out_of_time, live] = [begun(), begun(), begun(), begun()];
+    let now = live.created_at;
+    let old = Family {
+        ends_at: now.minus(Duration::from_hours(1)),
+        ..out_of_time
+    };
+    for family in [&ended, &ended_later, &old, &live] {
+        store.begin(family, &[]).await.unwrap();
+    }
+    for (family, at) in [(&ended, now.minus(Duration::from_mins(9))), (&ended_later, now)] {
+        let end = end_of(family, at);
+        assert!(store.end(family.sid, EndReason::Logout, &end, &[]).await.unwrap());
+    }
+    assert_eq!(store.count_over(now).await.unwrap(), 2);
+    for expected in [1, 1, 0] {
+        assert_eq!(store.forget_over(now, 1).await.unwrap(), expected);
+    }
+    assert_eq!(store.count_over(now).await.unwrap(), 0);
+    for (family, stays) in [
+        (&ended, false),
+        (&old, false),
+        (&ended_later, true),
+        (&live, true),
+    ] {
+        assert_eq!(store.find(family.sid).await.unwrap().is_some(), stays);
+    }
+    // A token of one that is forgotten rotates nothing and ends nothing.
+    assert!(!store.rotate(ended.sid, &rotation(1, 2, now)).await.unwrap());
+    let end = end_of(&ended, now);
+    assert!(
+        !store
+            .end(ended.sid, EndReason::Reuse, &end, &[event(tenant)])
+            .await
+            .unwrap()
+    );
+}
+
 /// Turns the clauses into tests. `$fresh` is an async expression that yields a store as `Arc<dyn …>`, the id of a tenant
 /// that exists in it, and a guard that keeps both alive.
 #[macro_export]
@@ -229,7 +269,7 @@ macro_rules! refresh_family_system_store_contract {
             a_family_is_found_as_it_was_begun, beginning_again_changes_nothing, a_rotation_keeps_the_token_it_replaced,
             a_replaced_token_rotates_nothing, of_many_rotations_at_once_exactly_one_happens,
             an_ended_family_keeps_its_first_end_and_rotates_no_more, a_device_is_known_to_who_logged_in_with_it,
-            an_unknown_family_has_no_end);
+            an_unknown_family_has_no_end, families_that_are_long_over_are_forgotten_and_no_others);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]

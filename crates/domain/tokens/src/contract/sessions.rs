@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chancery_access::{Principal, Proof, Scopes, Subject};
-use chancery_ambient::{Ambient, Fault};
+use chancery_ambient::{Ambient, Fault, Timestamp};
 use chancery_events::{Event, EventKind};
 use chancery_ids::{SessionId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
@@ -352,6 +352,14 @@ impl<E: Fn(&mut Family) + Send + Sync> RefreshFamilySystemStore for Edited<E> {
         events: &[Event],
     ) -> Result<bool, Fault> {
         self.store.end(sid, reason, revocation, events).await
+    }
+
+    async fn count_over(&self, before: Timestamp) -> Result<u64, Fault> {
+        self.store.count_over(before).await
+    }
+
+    async fn forget_over(&self, before: Timestamp, limit: u16) -> Result<u64, Fault> {
+        self.store.forget_over(before, limit).await
     }
 }
 

@@ -1,0 +1,1 @@
+-- There was nothing to change.

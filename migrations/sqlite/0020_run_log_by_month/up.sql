@@ -1,0 +1,1 @@
+-- SQLite has no partitions: the log of a run is deleted row by row, and there is nothing to change.
