@@ -17,12 +17,18 @@ mod sqlite {
     chancery_conversations::conversation_store_contract!(async {
         conversations(fresh_sqlite().await.until_the_test_ends())
     });
+    chancery_conversations::title_store_contract!(async {
+        conversations(fresh_sqlite().await.until_the_test_ends())
+    });
 }
 
 mod postgres {
     use crate::{support::fresh_postgres, turns::conversations};
 
     chancery_conversations::conversation_store_contract!(async {
+        conversations(fresh_postgres().await.until_the_test_ends())
+    });
+    chancery_conversations::title_store_contract!(async {
         conversations(fresh_postgres().await.until_the_test_ends())
     });
 }

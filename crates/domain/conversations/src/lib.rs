@@ -9,6 +9,7 @@ mod ports;
 mod query;
 mod service;
 mod title;
+mod titles;
 #[cfg(test)]
 mod twin;
 
@@ -19,3 +20,4 @@ pub use ports::{ConversationStore, DeleteRefused};
 pub use query::{QueryError, SearchQuery};
 pub use service::{ConversationService, Thread};
 pub use title::{Title, TitleError};
+pub use titles::TitleStore;

@@ -12,7 +12,7 @@ use chancery_ids::{ConversationId, ConversationKey, Cursor, EventId, Limit, Page
 
 use crate::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace,
-    MessageStatus, Order, Role, SearchHit, SearchPlace, Title,
+    MessageStatus, Order, Role, SearchHit, SearchPlace, Title, TitleStore,
     contract::{Harness, Seeding, Turn},
 };
 
@@ -30,6 +30,7 @@ pub(crate) fn harness() -> Harness {
     let twin = Arc::new(Twin::default());
     Harness {
         conversations: twin.clone(),
+        titles: twin.clone(),
         seeding: twin.clone(),
         outbox: twin,
     }
@@ -262,6 +263,24 @@ impl ConversationStore for Twin {
 }
 
 #[async_trait]
+impl TitleStore for Twin {
+    async fn entitle(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        title: &Title,
+    ) -> Result<bool, Fault> {
+        let mut state = self.state();
+        let mut threads = state.threads.iter_mut().map(|(thread, _)| thread);
+        let found = threads.find(|thread| (thread.tenant, thread.id) == (tenant, conversation));
+        let nameless = found.filter(|thread| thread.display_name.is_none());
+        Ok(nameless
+            .map(|thread| thread.display_name = Some(title.as_str().to_owned()))
+            .is_some())
+    }
+}
+
+#[async_trait]
 impl OutboxStore for Twin {
     async fn announce(&self, events: &[Event]) -> Result<(), Fault> {
         self.state().events.extend_from_slice(events);
@@ -302,4 +321,6 @@ mod tests {
         a_search_reads_answers_too, a_search_wants_all_its_words, a_search_takes_operators_for_words,
         a_search_of_signs_alone_finds_nothing, a_search_gives_one_hit_a_conversation,
         search_pages_repeat_and_skip_nothing, search_pages_hold_when_everything_ranks_the_same);
+
+    crate::title_store_contract!(async { harness() });
 }

@@ -2,6 +2,7 @@
 
 mod rows;
 mod search;
+mod titles;
 
 use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};

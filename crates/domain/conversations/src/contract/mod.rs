@@ -3,5 +3,6 @@
 pub mod conversation_store;
 mod conversation_store_search;
 mod seeding;
+pub mod title_store;
 
 pub use seeding::{Harness, Seeding, Turn};

@@ -1,6 +1,7 @@
 //! `/conversations`: the caller's own threads.
 
 mod problem;
+mod title_stream;
 mod wire;
 
 use actix_web::{
@@ -11,6 +12,7 @@ use chancery_conversations::{ListFilter, Order};
 use chancery_ids::ConversationKey;
 
 pub(crate) use problem::absent;
+pub(crate) use title_stream::*;
 
 use crate::{
     body::Body,
