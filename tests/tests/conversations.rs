@@ -124,7 +124,7 @@ async fn a_person_takes_along_what_they_said_and_has_it_forgotten() {
     let lines = export(&person).await;
     let of = |kind: &str| {
         let lines = lines.iter().filter(move |line| line["type"] == kind);
-        lines.map(|line| line["conversation_id"].as_str().unwrap_or_default())
+        lines.map(move |line| line["conversation_id"].as_str().unwrap_or_default())
     };
     assert_eq!(of("conversation").collect::<Vec<_>>(), ["a", "b", "waits"]);
     assert_eq!(

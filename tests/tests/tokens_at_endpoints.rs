@@ -123,6 +123,7 @@ fn rows() -> BTreeMap<&'static str, Takes> {
         ),
         ("GET /api/v1/conversations/{conversation_id}/ledger/stream", read),
         ("GET /api/v1/conversations/{conversation_id}/messages", read),
+        ("GET /api/v1/conversations/{conversation_id}/stream", read),
         ("GET /api/v1/approvals", read),
         ("GET /api/v1/approvals/{approval_id}", read),
         (

@@ -1,4 +1,4 @@
-//! What runs use, counted once, whatever happens to them and to the events that tell it.
+//! What runs use, counted once, whatever happens to them and to the events that tell it. What titles use is in `titles.rs`.
 #![cfg(test)]
 
 use reqwest::{Method, StatusCode};
@@ -54,7 +54,9 @@ async fn refused(person: &Person, query: &str) -> (StatusCode, Value) {
 }
 
 async fn a_kill_loses_and_doubles_nothing(settings: Settings) {
-    let settings = settings.with("OFFLINE_MODEL_WORDS_PER_SECOND", "200");
+    let settings = settings
+        .with("OFFLINE_MODEL_WORDS_PER_SECOND", "200")
+        .with("CONVERSATION_TITLES", "off");
     let server = settings.start().await;
     let person = server.log_in().await;
     assert_eq!(list(&person, "").await, [json!(null); 0]);
@@ -111,6 +113,7 @@ async fn after_a_kill_on_postgres_the_totals_are_those_of_the_runs() {
 #[tokio::test]
 async fn two_replicas_that_get_events_again_count_each_use_once() {
     let settings = Settings::postgres().await.with_careful_agent();
+    let settings = settings.with("CONVERSATION_TITLES", "off");
     let (one, other) = (settings.start().await, settings.start().await);
     let here = one.log_in().await;
     let there = here.at(&other.url);
@@ -175,7 +178,7 @@ async fn two_replicas_that_get_events_again_count_each_use_once() {
 
 #[tokio::test]
 async fn a_member_sees_their_own_use_and_an_owner_everybodys() {
-    let settings = Settings::sqlite();
+    let settings = Settings::sqlite().with("CONVERSATION_TITLES", "off");
     let server = settings.start().await;
     let owner = server.log_in().await;
     let member = owner.invite(&settings, "member@example.org", "member").await;

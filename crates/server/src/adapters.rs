@@ -107,6 +107,8 @@ pub(crate) async fn build(config: &Config, ambient: Ambient) -> Result<App, Fail
         approvals: stored_runs,
         fan_out: fan_out(redis.as_ref(), &tasks, &ambient),
         threads: threads.clone(),
+        titles: threads.clone(),
+        outbox: Arc::new(SqlOutbox::new(database.clone())),
         model: model(config, &ambient)?,
         agents: agents.clone(),
         tools: tools.clone(),
@@ -364,6 +366,7 @@ fn run_settings(config: &Config) -> RunSettings {
             streamed: a_minute(config.model.streams_per_minute),
             streams_at_once: config.model.streams_at_once,
         },
+        titles: config.model.titles,
     }
 }
 

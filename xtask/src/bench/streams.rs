@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         ("OFFLINE_MODEL_WORDS_PER_SECOND", "1"),
         ("CHAT_STREAM_RATE_LIMIT_PER_MINUTE", "0"),
         ("CHAT_STREAM_CONCURRENT_LIMIT", "0"),
+        ("CONVERSATION_TITLES", "off"),
         ("RUN_TIMEOUT_SECONDS", "3600"),
         ("WORKERS", "1"),
     ];

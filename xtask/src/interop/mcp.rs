@@ -66,6 +66,8 @@ fn run(stage: &Stage) -> Outcome {
         ("OPENAI_API", "chat_completions"),
         ("OPENAI_API_KEY", "aimock"),
         ("OPENAI_BASE_URL", &provider),
+        // The script answers the requests of runs and no others.
+        ("CONVERSATION_TITLES", "off"),
         ("TOOL_CATALOG_DIR", &tools),
         ("AGENT_CATALOG_DIR", &agents),
         ("MCP_SECRET", SECRET),

@@ -48,6 +48,8 @@ impl Stage {
                 ("OPENAI_API_KEY", key),
                 ("OPENAI_BASE_URL", &provider),
                 ("MODEL_IDLE_TIMEOUT_SECONDS", "2"),
+                // The script says what each request is answered with, and counts them.
+                ("CONVERSATION_TITLES", "off"),
             ])?;
             server.describe_to(&mut judge);
             judge.env("PROVIDER_PORT", port);

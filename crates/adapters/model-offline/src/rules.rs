@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use chancery_agents::{ModelInput, ModelRequest, ToolCall};
+use chancery_agents::{ModelInput, ModelRequest, TITLE_INSTRUCTIONS, ToolCall};
 use serde_json::json;
 
 /// What the model does with its turn.
@@ -14,8 +14,11 @@ pub(crate) enum Turn {
     Call(ToolCall),
 }
 
-/// Decides by the last item: a tool's result is the answer; else the first known word of the person's message.
+/// A title is the beginning of the message. Else decides by the last item: a tool's result is the answer; else the first known word of the person's message.
 pub(crate) fn decide(request: &ModelRequest) -> Turn {
+    if request.instructions == TITLE_INSTRUCTIONS {
+        return Turn::Say(title(request));
+    }
     if let Some(ModelInput::ToolResult { call_id, output }) = request.input.last() {
         return Turn::Say(after_call(request, call_id, output));
     }
@@ -150,16 +153,27 @@ fn to_repeat(message: &str) -> Option<&str> {
     (asked.eq_ignore_ascii_case(ASKED) && !text.is_empty()).then_some(text)
 }
 
+/// The first words of the first message. Where a title stands there is no room to say who made it up, and nothing is made up.
+fn title(request: &ModelRequest) -> String {
+    const WORDS: usize = 6;
+    let message = messages(request).next().unwrap_or_default();
+    message
+        .split_whitespace()
+        .take(WORDS)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 fn last_message(request: &ModelRequest) -> &str {
-    request
-        .input
-        .iter()
-        .rev()
-        .find_map(|item| match item {
-            ModelInput::User(text) => Some(text.as_str()),
-            ModelInput::Assistant(_) | ModelInput::ToolCall(_) | ModelInput::ToolResult { .. } => None,
-        })
-        .unwrap_or_default()
+    messages(request).next_back().unwrap_or_default()
+}
+
+/// What the person said.
+fn messages(request: &ModelRequest) -> impl DoubleEndedIterator<Item = &str> {
+    request.input.iter().filter_map(|item| match item {
+        ModelInput::User(text) => Some(text.as_str()),
+        ModelInput::Assistant(_) | ModelInput::ToolCall(_) | ModelInput::ToolResult { .. } => None,
+    })
 }
 
 /// The calls of this run.
@@ -194,7 +208,7 @@ fn no_rule() -> String {
 
 #[cfg(test)]
 mod tests {
-    use chancery_agents::{ModelInput, ModelRequest, ModelTool, ToolCall};
+    use chancery_agents::{ModelInput, ModelRequest, ModelTool, TITLE_INSTRUCTIONS, ToolCall};
     use serde_json::{Value, json};
 
     use super::{RULES, Turn, decide};
@@ -311,6 +325,23 @@ mod tests {
         let answer = said(&request("Repeat after me: find the time", &all_tools()));
         assert!(answer.starts_with("find the time\n"), "{answer}");
         assert!(answer.contains("repeat after me"), "{answer}");
+    }
+
+    #[test]
+    fn a_title_is_the_first_words_of_the_first_message() {
+        for (message, title) in [
+            ("What time\nis it?", "What time is it?"),
+            ("one two three four five six seven", "one two three four five six"),
+            (" \n ", ""),
+        ] {
+            let mut asked = request(message, &[]);
+            TITLE_INSTRUCTIONS.clone_into(&mut asked.instructions);
+            asked.input.extend([
+                ModelInput::Assistant("Noon.".to_owned()),
+                ModelInput::User("Its title?".to_owned()),
+            ]);
+            assert_eq!(said(&asked), title);
+        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ mod sqlite {
     chancery_conversations::conversation_system_store_contract!(async {
         old_conversations(fresh_sqlite().await.until_the_test_ends())
     });
+    chancery_conversations::title_store_contract!(async {
+        conversations(fresh_sqlite().await.until_the_test_ends())
+    });
 }
 
 mod postgres {
@@ -37,6 +40,9 @@ mod postgres {
     });
     chancery_conversations::conversation_system_store_contract!(async {
         old_conversations(fresh_postgres().await.until_the_test_ends())
+    });
+    chancery_conversations::title_store_contract!(async {
+        conversations(fresh_postgres().await.until_the_test_ends())
     });
 }
 

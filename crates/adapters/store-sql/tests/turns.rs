@@ -16,6 +16,7 @@ use chancery_store_sql::{Database, SqlConversations, SqlOutbox, SqlRuns};
 pub(crate) fn conversations(database: Database) -> Harness {
     Harness {
         conversations: Arc::new(SqlConversations::new(database.clone())),
+        titles: Arc::new(SqlConversations::new(database.clone())),
         seeding: Arc::new(Seeds(SqlRuns::new(database.clone()))),
         outbox: Arc::new(SqlOutbox::new(database)),
     }

@@ -74,6 +74,12 @@ impl MemoryStrategy {
             Self::Trim => "trim",
         }
     }
+
+    /// The strategy of this name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == name)
+    }
 }
 
 /// The tools of an agent.

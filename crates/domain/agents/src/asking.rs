@@ -86,28 +86,19 @@ impl<'a> Turn<'a> {
         let Some(outer) = progress.outer.pop() else {
             return Ok(());
         };
-        // The catalogue was checked when it was loaded; a checkpoint may be older than it.
-        self.agent = self.agents.find(&outer.agent).unwrap_or(self.agent);
+        self.put_to_work(&outer.agent);
         progress.before = outer.before;
         progress.text = outer.text;
         progress.input = outer.input;
         progress.calls = outer.calls;
         progress.next_agent = outer.next_agent;
         self.take_place(desk, progress);
-        if let Some(call) = progress.calls.pop_front() {
-            let (place, ended) = (outer.place, ToolCallStatus::Completed);
-            let said = self.toolbox.look_at_output(desk, self.agent, said, ended);
-            let (said, ended) = said.await?;
-            let output = self.toolbox.cut(said);
-            self.toolbox
-                .tell(desk, &place, &call, output.clone(), ended)
-                .await?;
-            desk.end_call(place).await?;
-            let call_id = call.id.clone();
-            progress.input.extend([
-                ModelInput::ToolCall(call),
-                ModelInput::ToolResult { call_id, output },
-            ]);
+        if let Some(call) = progress.calls.front() {
+            let given = (said, ToolCallStatus::Completed);
+            let given = self.toolbox.give(desk, self.agent, &outer.place, call, given);
+            let output = given.await?;
+            desk.end_call(outer.place).await?;
+            progress.answered(output);
         }
         Ok(())
     }
@@ -129,7 +120,7 @@ impl<'a> Turn<'a> {
     pub(crate) async fn leave_asked(&mut self, desk: &mut Desk, progress: &mut Progress) -> Result<(), Stop> {
         while let Some(outer) = progress.outer.pop() {
             desk.break_off(&outer.place).await?;
-            self.agent = self.agents.find(&outer.agent).unwrap_or(self.agent);
+            self.put_to_work(&outer.agent);
             progress.calls = outer.calls;
             self.take_place(desk, progress);
         }

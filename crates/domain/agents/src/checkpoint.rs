@@ -46,6 +46,17 @@ impl Progress {
             ..Self::default()
         }
     }
+
+    /// The first of the calls is done: the model is shown it and what it came to.
+    pub(crate) fn answered(&mut self, output: String) {
+        if let Some(call) = self.calls.pop_front() {
+            let call_id = call.id.clone();
+            self.input.extend([
+                ModelInput::ToolCall(call),
+                ModelInput::ToolResult { call_id, output },
+            ]);
+        }
+    }
 }
 
 /// An agent that waits until another one has answered the first of its calls.

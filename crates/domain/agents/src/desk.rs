@@ -72,6 +72,23 @@ impl Spoken {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+
+    /// Takes the open item off; the call that waited for it is the open one then.
+    fn take_open(&mut self) -> Option<(ItemPlace, ItemType)> {
+        let open = self.open.take();
+        let waits = self.outer.pop();
+        self.open = waits.map(|place| (place, ItemType::FunctionCall));
+        open
+    }
+}
+
+/// That an item is over.
+fn done((place, item_type): (ItemPlace, ItemType), status: ItemStatus) -> What {
+    What::ItemDone(Item {
+        place,
+        item_type,
+        status,
+    })
 }
 
 impl Desk {
@@ -164,23 +181,18 @@ impl Desk {
         if self.aside {
             return Ok(());
         }
-        let Some((place, item_type)) = self.spoken.open.take() else {
+        let Some(message) = self.spoken.take_open() else {
             return Ok(());
         };
         if !self.spoken.refusal.is_empty() {
             self.log
                 .emit(What::RefusalDone {
-                    item: place.clone(),
+                    item: message.0.clone(),
                     text: self.spoken.refusal.clone(),
                 })
                 .await?;
         }
-        let done = Item {
-            place,
-            item_type,
-            status: ItemStatus::Completed,
-        };
-        Ok(self.log.emit(What::ItemDone(done)).await?)
+        Ok(self.log.emit(done(message, ItemStatus::Completed)).await?)
     }
 
     /// A new call, shown as in progress.
@@ -200,27 +212,17 @@ impl Desk {
 
     /// The call is over.
     pub(crate) async fn end_call(&mut self, place: ItemPlace) -> Result<(), Stop> {
-        let waits = self.spoken.outer.pop();
-        self.spoken.open = waits.map(|place| (place, ItemType::FunctionCall));
-        let item = Item {
-            place,
-            item_type: ItemType::FunctionCall,
-            status: ItemStatus::Completed,
-        };
-        Ok(self.log.emit(What::ItemDone(item)).await?)
+        self.spoken.take_open();
+        let call = (place, ItemType::FunctionCall);
+        Ok(self.log.emit(done(call, ItemStatus::Completed)).await?)
     }
 
     /// Ends the calls that are open inside `call` as broken off.
     pub(crate) async fn break_off(&mut self, call: &ItemPlace) -> Result<(), Stop> {
-        while let Some((place, item_type)) = self.spoken.open.take_if(|(place, _)| place != call) {
-            let waits = self.spoken.outer.pop();
-            self.spoken.open = waits.map(|place| (place, ItemType::FunctionCall));
-            let item = Item {
-                place,
-                item_type,
-                status: ItemStatus::Incomplete,
-            };
-            self.log.emit(What::ItemDone(item)).await?;
+        while self.spoken.open.as_ref().is_some_and(|(place, _)| place != call)
+            && let Some(open) = self.spoken.take_open()
+        {
+            self.log.emit(done(open, ItemStatus::Incomplete)).await?;
         }
         Ok(())
     }
@@ -243,22 +245,9 @@ impl Desk {
     /// What the run leaves: the log, the text, the refusal, and the events that close an item that was left open.
     pub(crate) fn clear(mut self) -> (LogWriter, String, String, Vec<What>) {
         // The innermost first.
-        let outer = std::mem::take(&mut self.spoken.outer).into_iter().rev();
-        let outer = outer.map(|place| (place, ItemType::FunctionCall));
-        let broken_off = self.spoken.open.take().into_iter().chain(outer);
-        let broken_off = broken_off.map(|(place, item_type)| {
-            What::ItemDone(Item {
-                place,
-                item_type,
-                status: ItemStatus::Incomplete,
-            })
-        });
-        (
-            self.log,
-            self.spoken.text,
-            self.spoken.refusal,
-            broken_off.collect(),
-        )
+        let open = std::iter::from_fn(|| self.spoken.take_open());
+        let broken_off = open.map(|item| done(item, ItemStatus::Incomplete)).collect();
+        (self.log, self.spoken.text, self.spoken.refusal, broken_off)
     }
 
     async fn message_item(&mut self) -> Result<ItemPlace, Stop> {

@@ -1,6 +1,8 @@
 //! A run and its guardrails: where each stage is, and what becomes of a run when one trips.
 
+use chancery_ambient::Ambient;
 use chancery_events::{Event, EventKind};
+use chancery_ids::{RunId, TenantId};
 
 use crate::{
     Action, Guardrails, HostedAgent, ModelInput, Stage, ToolCall, ToolCallStatus, Tripped, What,
@@ -158,6 +160,22 @@ impl<'a> Turn<'a> {
     }
 }
 
+/// That a guardrail tripped, for whoever follows events; it is logged too.
+pub(crate) fn announcement(
+    ambient: &Ambient,
+    tenant: TenantId,
+    (run, agent): (RunId, &HostedAgent),
+    tripped: Tripped,
+) -> Event {
+    let Tripped { stage, check, action } = tripped;
+    tracing::warn!(agent = agent.name, %stage, %check, %action, "guardrail tripped");
+    Event::new(ambient, tenant, EventKind::GuardrailTripped, run.to_string())
+        .with("agent", agent.name.clone())
+        .with("stage", stage.as_str())
+        .with("check", check.as_str())
+        .with("action", action.as_str())
+}
+
 impl Toolbox<'_> {
     /// Tells everybody that a guardrail tripped, and nobody what it found.
     pub(crate) async fn trip(
@@ -166,15 +184,9 @@ impl Toolbox<'_> {
         agent: &HostedAgent,
         tripped: Tripped,
     ) -> Result<(), Stop> {
-        let Tripped { stage, check, action } = tripped;
-        tracing::warn!(agent = agent.name, %stage, %check, %action, "guardrail tripped");
-        let (kind, run) = (EventKind::GuardrailTripped, desk.log.run().to_string());
-        let event = Event::new(self.ambient, self.caller.tenant, kind, run)
-            .with("agent", agent.name.clone())
-            .with("stage", stage.as_str())
-            .with("check", check.as_str())
-            .with("action", action.as_str());
-        self.refused.push(event);
+        let place = (desk.log.run(), agent);
+        self.refused
+            .push(announcement(self.ambient, self.caller.tenant, place, tripped));
         self.tripped.push(tripped);
         Ok(desk.log.emit(What::Guardrail(tripped)).await?)
     }

@@ -35,6 +35,7 @@ mod stopping;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod titling;
 mod tool_call;
 mod turn;
 mod working;
@@ -59,4 +60,5 @@ pub use run::{Answer, Begun, Finish, Flush, Flushed, LEASE, NewRun, Run, RunStat
 pub use search_conversations::SearchConversations;
 pub use seating::StreamSeat;
 pub use service::{Outcome, RunParts, RunService, RunSettings, StartChat, StartedRun};
+pub use titling::TITLE_INSTRUCTIONS;
 pub use turn::RunFailure;

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chancery_access::{Principal, Scope};
 use chancery_ambient::{Ambient, Fault, Tasks, cause_of, within};
-use chancery_conversations::ConversationStore;
+use chancery_conversations::{ConversationStore, TitleStore};
+use chancery_events::OutboxStore;
 use chancery_guards::{GuardKey, Quota, Seats, Take};
 use chancery_ids::{ApprovalId, ConversationKey, RunId, TenantId, UserId};
 use chancery_tools::ToolCatalogue;
@@ -29,6 +30,10 @@ pub struct RunParts {
     pub approvals: Arc<dyn ApprovalStore>,
     /// Reads conversations.
     pub threads: Arc<dyn ConversationStore>,
+    /// Names conversations that nobody has named.
+    pub titles: Arc<dyn TitleStore>,
+    /// Takes what is announced beside a run's own changes.
+    pub outbox: Arc<dyn OutboxStore>,
     /// Generates text.
     pub model: Arc<dyn Model>,
     /// The hosted agents.
@@ -54,6 +59,8 @@ pub struct RunSettings {
     pub limits: RunLimits,
     /// How often turns may begin.
     pub rates: TurnRates,
+    /// Whether a model is asked what new conversations are called.
+    pub titles: bool,
 }
 
 /// Begins, stops, reads and recovers runs. Cheap to clone.

@@ -61,11 +61,23 @@ impl Toolbox<'_> {
             Ok(output) => (output, ToolCallStatus::Completed),
             Err(error) => (error.to_string(), ToolCallStatus::Failed),
         };
-        // Cut after they looked: half of a secret is none that could be found. What is far beyond the cut is not looked at.
-        let limit = self.limits.output_bytes;
-        let output = cut(output, limit + crate::guardrail::WINDOW);
+        // What is far beyond the cut is not looked at.
+        let output = cut(output, self.limits.output_bytes + crate::guardrail::WINDOW);
+        self.give(desk, agent, place, call, (output, ended)).await
+    }
+
+    /// Shows what a call came to, as the agent's guardrails and the limit leave it, and gives that for the model.
+    pub(crate) async fn give(
+        &mut self,
+        desk: &mut Desk,
+        agent: &HostedAgent,
+        place: &ItemPlace,
+        call: &ToolCall,
+        (output, ended): (String, ToolCallStatus),
+    ) -> Result<String, Stop> {
         let (output, ended) = self.look_at_output(desk, agent, output, ended).await?;
-        let output = cut(output, limit);
+        // Cut after they looked: half of a secret is none that could be found.
+        let output = cut(output, self.limits.output_bytes);
         self.tell(desk, place, call, output.clone(), ended).await?;
         Ok(output)
     }
@@ -87,11 +99,6 @@ impl Toolbox<'_> {
         };
         desk.log.emit(told).await?;
         Ok(desk.log.emit(self.status(place, call, ended)).await?)
-    }
-
-    /// An output within the limit.
-    pub(crate) fn cut(&self, output: String) -> String {
-        cut(output, self.limits.output_bytes)
     }
 
     /// Where the code of a tool is, whoever may call it.

@@ -175,12 +175,7 @@ impl<'a> Turn<'a> {
                 let Some(output) = self.one_call(desk, &call, refused, progress).await? else {
                     continue 'steps;
                 };
-                let call_id = call.id.clone();
-                progress.input.extend([
-                    ModelInput::ToolCall(call),
-                    ModelInput::ToolResult { call_id, output },
-                ]);
-                progress.calls.pop_front();
+                progress.answered(output);
             }
             let next = progress.next_agent.take();
             if let Some(handoff) = next.and_then(|name| self.agent.handoff_to(&name)) {
@@ -409,8 +404,7 @@ impl<'a> Turn<'a> {
             return Err(self.over("too_many_handoffs", "the agents handed off too often"));
         }
         let from = self.agent.name.clone();
-        // The catalogue was checked when it was loaded.
-        self.agent = self.agents.find(&handoff.agent).unwrap_or(self.agent);
+        self.put_to_work(&handoff.agent);
         desk.log.set_agent(&self.agent.name, None);
         let updated = What::AgentUpdated {
             from,
@@ -419,6 +413,12 @@ impl<'a> Turn<'a> {
         };
         desk.log.emit(updated).await.map_err(Stop::from)?;
         Ok(())
+    }
+
+    /// The agent of this name goes on. The catalogue was checked when it was loaded; a checkpoint may be older than it, and then
+    /// the agent at work stays.
+    pub(crate) fn put_to_work(&mut self, agent: &str) {
+        self.agent = self.agents.find(agent).unwrap_or(self.agent);
     }
 
     fn over(&self, code: &str, message: &str) -> Broken {

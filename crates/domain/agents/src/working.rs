@@ -17,6 +17,7 @@ use crate::{
     desk::{Desk, Order, Spoken, Stop},
     live::LiveRuns,
     log_writer::LogWriter,
+    titling::{self, Answered},
     turn::{Broken, Turn},
 };
 
@@ -83,6 +84,7 @@ impl RunService {
     async fn perform(&self, caller: &Principal, job: Job, orders: watch::Receiver<Order>) -> Option<Outcome> {
         let parts = &*self.parts;
         let (tenant, run) = (job.tenant, job.run);
+        let is_early = job.start.is_early();
         let mut turn = self.turn(caller, parts.agents.find(&job.agent)?);
         let (progress, spoken) = match job.start {
             Start::Message {
@@ -135,6 +137,10 @@ impl RunService {
                 )))
             }
         };
+        let nameable = match (&answered, &progress) {
+            (Ok(()), Ok(progress)) if is_early => Some(Answered::of(run, &job.conversation_key, progress)),
+            _ => None,
+        };
         let outcome = match (answered, progress) {
             (Err(Broken::Waits), Ok(progress)) => {
                 self.pause(run, &job.conversation_key, desk, &mut turn, progress)
@@ -154,6 +160,10 @@ impl RunService {
         if outcome.is_none() {
             tracing::warn!(%run, "the run was lost to another owner");
             parts.fan_out.close(tenant, run).await;
+        }
+        let answered = nameable.zip(outcome.as_ref());
+        if let Some(answered) = answered.and_then(|(answered, outcome)| answered.with(outcome)) {
+            self.entitle(caller, answered);
         }
         outcome
     }
@@ -305,6 +315,16 @@ pub(crate) enum Start {
     },
     /// Where the run waited.
     Checkpoint(Box<Checkpoint>),
+}
+
+impl Start {
+    /// Whether the conversation may still get a title. A checkpoint does not know; the conversation itself is asked in the end.
+    const fn is_early(&self) -> bool {
+        match self {
+            Self::Message { position, .. } => titling::is_early(*position),
+            Self::Checkpoint(_) => true,
+        }
+    }
 }
 
 /// Takes a run off the list when its task ends, also by a panic.

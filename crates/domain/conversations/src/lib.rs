@@ -11,6 +11,7 @@ mod ports;
 mod query;
 mod service;
 mod title;
+mod titles;
 #[cfg(test)]
 mod twin;
 
@@ -23,3 +24,4 @@ pub use ports::{ConversationStore, DeleteRefused, Truncation};
 pub use query::{QueryError, SearchQuery};
 pub use service::{ConversationService, Thread};
 pub use title::{Title, TitleError};
+pub use titles::TitleStore;

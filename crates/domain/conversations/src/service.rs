@@ -81,6 +81,17 @@ impl ConversationService {
         }))
     }
 
+    /// The conversation of this key, without its messages.
+    #[tracing::instrument(name = "conversations.find_by_key", skip_all, fields(tenant = %caller.tenant))]
+    pub async fn find_by_key(
+        &self,
+        caller: &Principal,
+        key: &ConversationKey,
+    ) -> Result<Option<Conversation>, ConversationsError> {
+        let owner = reader(caller)?;
+        Ok(self.store.find(caller.tenant, owner, key).await?)
+    }
+
     /// Messages of the conversation of this key; `None` when there is no such conversation. A cursor belongs to one order.
     #[tracing::instrument(name = "conversations.list_messages", skip_all, fields(tenant = %caller.tenant))]
     pub async fn list_messages(

@@ -12,7 +12,7 @@ use chancery_ids::{ConversationId, ConversationKey, Cursor, EventId, Limit, Page
 
 use crate::{
     Conversation, ConversationStore, ConversationSystemStore, DeleteRefused, ListFilter, ListPlace, Message,
-    MessagePlace, MessageStatus, Order, Role, SearchHit, SearchPlace, Title, Truncation,
+    MessagePlace, MessageStatus, Order, Role, SearchHit, SearchPlace, Title, TitleStore, Truncation,
     contract::{Harness, Seeding, Turn, conversation_system_store::Scene},
 };
 
@@ -37,6 +37,7 @@ pub(crate) fn scene() -> Scene {
         old: twin.clone(),
         harness: Harness {
             conversations: twin.clone(),
+            titles: twin.clone(),
             seeding: twin.clone(),
             outbox: twin,
         },
@@ -387,6 +388,24 @@ impl ConversationSystemStore for Twin {
 }
 
 #[async_trait]
+impl TitleStore for Twin {
+    async fn entitle(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        title: &Title,
+    ) -> Result<bool, Fault> {
+        let mut state = self.state();
+        let mut threads = state.threads.iter_mut().map(|(thread, _)| thread);
+        let found = threads.find(|thread| (thread.tenant, thread.id) == (tenant, conversation));
+        let nameless = found.filter(|thread| thread.display_name.is_none());
+        Ok(nameless
+            .map(|thread| thread.display_name = Some(title.as_str().to_owned()))
+            .is_some())
+    }
+}
+
+#[async_trait]
 impl OutboxStore for Twin {
     async fn announce(&self, events: &[Event]) -> Result<(), Fault> {
         self.state().events.extend_from_slice(events);
@@ -430,4 +449,6 @@ mod tests {
         a_search_reads_answers_too, a_search_wants_all_its_words, a_search_takes_operators_for_words,
         a_search_of_signs_alone_finds_nothing, a_search_gives_one_hit_a_conversation,
         search_pages_repeat_and_skip_nothing, search_pages_hold_when_everything_ranks_the_same);
+
+    crate::title_store_contract!(async { harness() });
 }

@@ -129,6 +129,8 @@ event_kinds! {
     RunFailed = "run.failed",
     /// A run was stopped by its owner.
     RunCancelled = "run.cancelled",
+    /// A model was asked what the conversation of an answered run is called.
+    TitleAsked = "run.title_asked",
     /// A run waits until a person has agreed to a call of a tool.
     RunPaused = "run.awaiting_approval",
     /// A person allowed a call of a tool, or refused it.

@@ -60,7 +60,8 @@ impl Used {
     }
 }
 
-/// Everything a run had used when an event of it was announced. Later events of the run tell it again, with more.
+/// Everything a run had used when an event of it was announced. Later events of the run tell it again, with more. What a title took
+/// is told by an event of its own, as a step behind those of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunUsage {
     /// The run, which is the event's subject.
@@ -80,7 +81,11 @@ impl RunUsage {
     pub fn of(event: &Event) -> Result<Option<Self>, Fault> {
         let is_of_a_run = matches!(
             event.kind,
-            EventKind::RunCompleted | EventKind::RunFailed | EventKind::RunCancelled | EventKind::RunPaused
+            EventKind::RunCompleted
+                | EventKind::RunFailed
+                | EventKind::RunCancelled
+                | EventKind::RunPaused
+                | EventKind::TitleAsked
         );
         let Some(used) = event.payload.get(USED).filter(|_| is_of_a_run) else {
             return Ok(None);

@@ -29,6 +29,8 @@ pub(crate) struct ModelSettings {
     pub tools: Option<ToolFiles>,
     /// `CHAT_STREAM_FORMAT` is `chunks`.
     pub stream_chunks: bool,
+    /// `CONVERSATION_TITLES` is `model`: it is asked what new conversations are called.
+    pub titles: bool,
     /// `TAVILY_API_KEY` is set.
     pub tavily_key: Option<SecretString>,
     /// `TAVILY_BASE_URL`: where its API is, when that is not Tavily's own address.
@@ -78,6 +80,7 @@ impl ModelSettings {
                 variables: source.environment(),
             }),
             stream_chunks: stream_chunks(source),
+            titles: titles(source),
             tavily_key: source.text("TAVILY_API_KEY").map(SecretString::from),
             tavily_url: tavily_url(source),
         }
@@ -137,6 +140,17 @@ fn tavily_url(source: &mut Source) -> Option<Url> {
         source.refuse("TAVILY_BASE_URL", "must be an http or https address");
     }
     url
+}
+
+fn titles(source: &mut Source) -> bool {
+    match source.text("CONVERSATION_TITLES").as_deref() {
+        None | Some("model") => true,
+        Some("off") => false,
+        Some(_) => {
+            source.refuse("CONVERSATION_TITLES", "must be model or off");
+            false
+        }
+    }
 }
 
 fn stream_chunks(source: &mut Source) -> bool {

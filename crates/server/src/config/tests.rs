@@ -23,7 +23,13 @@ fn nothing_has_to_be_set_in_development() {
     let config = config(&[]).unwrap();
     assert!(!config.storage.postgres && config.storage.auto_migrate);
     assert_eq!(config.auth.issuer, "http://localhost:8080");
-    assert!(config.model.openai.is_none());
+    assert!(config.model.openai.is_none() && config.model.titles);
+}
+
+#[test]
+fn titles_are_made_by_a_model_or_not_at_all() {
+    assert!(!config(&[("CONVERSATION_TITLES", "off")]).unwrap().model.titles);
+    assert!(refusal(&[("CONVERSATION_TITLES", "on")]).contains("must be model or off"));
 }
 
 #[test]

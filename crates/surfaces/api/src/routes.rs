@@ -90,6 +90,7 @@ pub fn describe(routes: &mut ServiceConfig) {
             .service(conversations::show_conversation)
             .service(conversations::list_messages)
             .service(conversations::rename_conversation)
+            .service(conversations::follow_title)
             .service(conversations::delete_conversation)
             .service(conversations::delete_message)
             .service(conversations::export)

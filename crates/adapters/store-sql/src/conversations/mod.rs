@@ -4,6 +4,7 @@ mod forgetting;
 mod removal;
 mod rows;
 mod search;
+mod titles;
 
 use async_trait::async_trait;
 use chancery_ambient::{Fault, Timestamp};

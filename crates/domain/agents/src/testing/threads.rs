@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chancery_ambient::Fault;
 use chancery_conversations::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace, Order,
-    SearchHit, SearchPlace, Title,
+    SearchHit, SearchPlace, Title, TitleStore,
 };
 use chancery_events::Event;
 use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page, TenantId, UserId};
@@ -114,5 +114,23 @@ impl ConversationStore for Storage {
         _: &[Event],
     ) -> Result<bool, DeleteRefused> {
         panic!("runs delete no conversations");
+    }
+}
+
+#[async_trait]
+impl TitleStore for Storage {
+    async fn entitle(
+        &self,
+        tenant: TenantId,
+        conversation: ConversationId,
+        title: &Title,
+    ) -> Result<bool, Fault> {
+        let mut state = self.state();
+        let mut threads = state.threads.iter_mut().map(|(thread, _)| thread);
+        let found = threads.find(|thread| (thread.tenant, thread.id) == (tenant, conversation));
+        let nameless = found.filter(|thread| thread.display_name.is_none());
+        Ok(nameless
+            .map(|thread| thread.display_name = Some(title.as_str().to_owned()))
+            .is_some())
     }
 }

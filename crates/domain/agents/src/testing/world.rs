@@ -117,6 +117,12 @@ impl World {
         Self::of(Arc::default(), flush, triage, others)
     }
 
+    /// Whose conversations get titles by the model.
+    pub(crate) fn with_titles(mut self) -> Self {
+        self.service.settings.titles = true;
+        self
+    }
+
     /// One more process over the same storage.
     pub(crate) fn over(storage: Arc<Storage>, flush: FlushPolicy) -> Self {
         Self::of(storage, flush, "", "")
@@ -161,6 +167,8 @@ impl World {
             approvals: storage.clone(),
             fan_out: fan_out.clone(),
             threads: storage.clone(),
+            titles: storage.clone(),
+            outbox: storage.clone(),
             model: model.clone(),
             agents: Arc::new(AgentCatalogue::load(&files, &tools).unwrap()),
             tools,
@@ -180,6 +188,7 @@ impl World {
                 streamed: Some(Rate::new(30, Duration::from_mins(1))),
                 streams_at_once: 5,
             },
+            titles: false,
         };
         let service = RunService::new(parts, settings);
         Self {

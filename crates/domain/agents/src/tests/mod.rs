@@ -10,6 +10,7 @@ mod recovery;
 mod repeats;
 mod seats;
 mod stops;
+mod titles;
 mod turns;
 mod usage;
 mod writing;

@@ -5,5 +5,6 @@ mod conversation_store_removal;
 mod conversation_store_search;
 pub mod conversation_system_store;
 mod seeding;
+pub mod title_store;
 
 pub use seeding::{Harness, Seeding, Turn};

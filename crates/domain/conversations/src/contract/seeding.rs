@@ -7,12 +7,14 @@ use chancery_ambient::{Ambient, Timestamp};
 use chancery_events::OutboxStore;
 use chancery_ids::{ConversationKey, TenantId, UserId};
 
-use crate::ConversationStore;
+use crate::{ConversationStore, TitleStore};
 
 /// A store with nothing in it, and what the contract needs to fill and inspect it.
 pub struct Harness {
     /// What is tested.
     pub conversations: Arc<dyn ConversationStore>,
+    /// The same storage, where it names conversations that nobody has named.
+    pub titles: Arc<dyn TitleStore>,
     /// Writes conversations into the same storage.
     pub seeding: Arc<dyn Seeding>,
     /// Where the same storage leaves its events.

@@ -2,6 +2,7 @@
 
 mod everything;
 mod problem;
+mod title_stream;
 mod wire;
 
 use actix_web::{
@@ -13,6 +14,7 @@ use chancery_ids::ConversationKey;
 
 pub(crate) use everything::{erase, export};
 pub(crate) use problem::absent;
+pub(crate) use title_stream::*;
 
 use crate::{
     body::Body,

@@ -47,6 +47,7 @@ fn these_are_the_routes() {
         "GET /api/v1/conversations/{conversation_id}",
         "GET /api/v1/conversations/{conversation_id}/ledger/stream",
         "GET /api/v1/conversations/{conversation_id}/messages",
+        "GET /api/v1/conversations/{conversation_id}/stream",
         "GET /api/v1/guardrails",
         "GET /api/v1/invitations",
         "GET /api/v1/members",

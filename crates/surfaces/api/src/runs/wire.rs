@@ -59,15 +59,10 @@ impl Checked for ChatBody {
         if let Some(Err(error)) = &named {
             violations.add(bad_key(*error));
         }
-        let known = |mode: &str| {
-            MemoryStrategy::ALL
-                .into_iter()
-                .find(|known| known.as_str() == mode)
-        };
         let memory = self
             .memory_strategy
             .as_ref()
-            .and_then(|memory| known(&memory.mode));
+            .and_then(|memory| MemoryStrategy::of(&memory.mode));
         if self.memory_strategy.is_some() && memory.is_none() {
             let modes = MemoryStrategy::ALL.map(MemoryStrategy::as_str).join(" or ");
             let violation = Violation::new("body", "enum", format!("Input should be {modes}"));
