@@ -34,6 +34,17 @@ async fn export(person: &Person) -> Vec<Value> {
         .collect()
 }
 
+/// Of which conversations the lines of this kind are.
+fn of<'l>(lines: &'l [Value], kind: &str) -> Vec<&'l str> {
+    let mut found = Vec::new();
+    for line in lines {
+        if line["type"] == kind {
+            found.push(line["conversation_id"].as_str().unwrap());
+        }
+    }
+    found
+}
+
 async fn erase(person: &Person) -> Value {
     let answer = person.post("/api/v1/users/me/erase", &json!({})).await;
     assert_eq!(answer.status(), StatusCode::OK);
@@ -122,15 +133,8 @@ async fn a_person_takes_along_what_they_said_and_has_it_forgotten() {
     let waiting: Value = person.post("/api/v1/chat", &waiting).await.json().await.unwrap();
 
     let lines = export(&person).await;
-    let of = |kind: &str| {
-        let lines = lines.iter().filter(move |line| line["type"] == kind);
-        lines.map(move |line| line["conversation_id"].as_str().unwrap_or_default())
-    };
-    assert_eq!(of("conversation").collect::<Vec<_>>(), ["a", "b", "waits"]);
-    assert_eq!(
-        of("message").collect::<Vec<_>>(),
-        ["a", "a", "a", "a", "b", "b", "waits"]
-    );
+    assert_eq!(of(&lines, "conversation"), ["a", "b", "waits"]);
+    assert_eq!(of(&lines, "message"), ["a", "a", "a", "a", "b", "b", "waits"]);
     assert_eq!(
         lines.last().unwrap(),
         &json!({"type": "end", "conversations": 3, "messages": 7})

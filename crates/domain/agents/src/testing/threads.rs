@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chancery_ambient::Fault;
 use chancery_conversations::{
     Conversation, ConversationStore, DeleteRefused, ListFilter, ListPlace, Message, MessagePlace, Order,
-    SearchHit, SearchPlace, Title, TitleStore,
+    SearchHit, SearchPlace, Title, TitleStore, Truncation,
 };
 use chancery_events::Event;
 use chancery_ids::{ConversationId, ConversationKey, Cursor, Limit, Page, TenantId, UserId};
@@ -34,6 +34,16 @@ impl ConversationStore for Storage {
         _: Option<ListPlace>,
         _: Limit,
     ) -> Result<Page<Conversation>, Fault> {
+        panic!("runs list no conversations");
+    }
+
+    async fn list_by_key(
+        &self,
+        _: TenantId,
+        _: UserId,
+        _: Option<&ConversationKey>,
+        _: u16,
+    ) -> Result<Vec<Conversation>, Fault> {
         panic!("runs list no conversations");
     }
 
@@ -114,6 +124,16 @@ impl ConversationStore for Storage {
         _: &[Event],
     ) -> Result<bool, DeleteRefused> {
         panic!("runs delete no conversations");
+    }
+
+    async fn truncate(
+        &self,
+        _: TenantId,
+        _: UserId,
+        _: &ConversationKey,
+        _: &Truncation,
+    ) -> Result<bool, DeleteRefused> {
+        panic!("runs delete no messages");
     }
 }
 
