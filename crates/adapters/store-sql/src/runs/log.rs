@@ -90,7 +90,8 @@ append_log!(crate::sqlite::Sqlite, AsyncPgConnection);
 /// passed over.
 ///
 /// Ids follow one another but where a run was taken over, so the rows up to a certain id are about as many events, and no row is
-/// read for nothing. Where there is none up to that id, the next one is read wherever it is.
+/// read for nothing. Where there is none up to that id, the next one is read wherever it is. Nothing is looked for behind the event
+/// with which a run ends.
 pub(super) async fn read_log(
     database: &Database,
     (tenant, run): (TenantId, RunId),
@@ -127,6 +128,12 @@ pub(super) async fn read_log(
                     found.push(event);
                 }
             }
+        }
+        if found
+            .last()
+            .is_some_and(|event: &RunEvent| event.what.is_terminal())
+        {
+            break;
         }
     }
     Ok(found)

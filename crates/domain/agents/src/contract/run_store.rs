@@ -366,6 +366,22 @@ pub async fn a_log_is_read_from_any_event_on(harness: &Harness) {
     }
 }
 
+/// However long a flush is, and wherever the ids go on after it, as where the run was taken over: every event is read once, in order.
+pub async fn a_long_flush_is_read_by_parts(harness: &Harness) {
+    let ada = Person::new(harness);
+    let new = ada.begin("a").await;
+    ada.flush(&new, 1, &flush(2..=400)).await;
+    ada.flush(&new, 1, &flush(20_000..=20_200)).await;
+    for after in [0, 1, 127, 128, 129, 399, 400, 9_000, 20_127, 20_200] {
+        for limit in [1, 128, 130, 1000] {
+            let read = harness.runs.read_log(new.tenant, new.id, after, limit);
+            let all = (1..=400).chain(20_000..=20_200).filter(|id| *id > after);
+            let expected: Vec<_> = all.take(usize::from(limit)).map(event).collect();
+            assert_eq!(read.await.unwrap(), expected, "after {after}, {limit}");
+        }
+    }
+}
+
 /// Whoever reads while a flush is written sees all of it or nothing.
 pub async fn a_flush_is_seen_whole(harness: &Harness) {
     let ada = Person::new(harness);
@@ -462,7 +478,7 @@ macro_rules! run_store_contract {
             a_repeated_flush_adds_nothing, an_end_stores_everything_at_once,
             an_end_without_an_answer_leaves_an_incomplete_turn, a_run_ends_once, one_of_many_takes_a_run_over,
             only_a_live_run_of_the_tenant_is_taken_over, a_run_is_its_owners_in_its_tenant_alone,
-            a_log_is_read_from_any_event_on, a_flush_is_seen_whole, runs_of_a_conversation_come_oldest_first,
+            a_log_is_read_from_any_event_on, a_long_flush_is_read_by_parts, a_flush_is_seen_whole, runs_of_a_conversation_come_oldest_first,
             a_wish_to_stop_reaches_the_next_flush);
     };
     (@tests $fresh:expr, $($clause:ident),* $(,)?) => {$(
