@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_web::{HttpResponse, http::header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chancery_agents::StreamSeat;
 use chancery_ambient::{Clock, Tasks, within};
 use chancery_tokens::{HeldEnd, HeldToken};
@@ -116,22 +116,14 @@ fn read_on(
 /// The same bytes: frames that are there at the same time are one piece, up to the first that reaches [`PIECE`].
 fn in_pieces(frames: impl Stream<Item = Bytes>) -> impl Stream<Item = Bytes> {
     stream::unfold(Box::pin(frames.fuse()), |mut frames| async move {
-        let first = frames.next().await?;
-        if first.len() >= PIECE {
-            return Some((first, frames));
-        }
-        let Some(Some(second)) = frames.next().now_or_never() else {
-            return Some((first, frames));
-        };
-        let mut piece = Vec::with_capacity(PIECE + second.len());
-        piece.extend_from_slice(&first);
-        piece.extend_from_slice(&second);
+        // Not copied: a frame is nobody else's.
+        let mut piece = BytesMut::from(frames.next().await?);
         while piece.len() < PIECE
             && let Some(Some(frame)) = frames.next().now_or_never()
         {
             piece.extend_from_slice(&frame);
         }
-        Some((Bytes::from(piece), frames))
+        Some((piece.freeze(), frames))
     })
 }
 
