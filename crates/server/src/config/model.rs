@@ -79,8 +79,8 @@ impl ModelSettings {
                 folder: PathBuf::from(folder),
                 variables: source.environment(),
             }),
-            stream_chunks: stream_chunks(source),
-            titles: titles(source),
+            stream_chunks: source.is_other("CHAT_STREAM_FORMAT", "public_sse_v1", "chunks"),
+            titles: !source.is_other("CONVERSATION_TITLES", "model", "off"),
             tavily_key: source.text("TAVILY_API_KEY").map(SecretString::from),
             tavily_url: tavily_url(source),
         }
@@ -95,14 +95,7 @@ impl OpenAi {
     fn read(source: &mut Source) -> Option<Self> {
         let api_key = source.text("OPENAI_API_KEY").map(SecretString::from);
         let base_url = source.text("OPENAI_BASE_URL");
-        let chat_completions = match source.text("OPENAI_API").as_deref() {
-            None | Some("responses") => false,
-            Some("chat_completions") => true,
-            Some(_) => {
-                source.refuse("OPENAI_API", "must be responses or chat_completions");
-                false
-            }
-        };
+        let chat_completions = source.is_other("OPENAI_API", "responses", "chat_completions");
         let model = source.text("OPENAI_MODEL");
         let connect_timeout =
             Duration::from_secs(source.number("MODEL_CONNECT_TIMEOUT_SECONDS", 10, 1..=600));
@@ -140,26 +133,4 @@ fn tavily_url(source: &mut Source) -> Option<Url> {
         source.refuse("TAVILY_BASE_URL", "must be an http or https address");
     }
     url
-}
-
-fn titles(source: &mut Source) -> bool {
-    match source.text("CONVERSATION_TITLES").as_deref() {
-        None | Some("model") => true,
-        Some("off") => false,
-        Some(_) => {
-            source.refuse("CONVERSATION_TITLES", "must be model or off");
-            false
-        }
-    }
-}
-
-fn stream_chunks(source: &mut Source) -> bool {
-    match source.text("CHAT_STREAM_FORMAT").as_deref() {
-        None | Some("public_sse_v1") => false,
-        Some("chunks") => true,
-        Some(_) => {
-            source.refuse("CHAT_STREAM_FORMAT", "must be public_sse_v1 or chunks");
-            false
-        }
-    }
 }

@@ -128,6 +128,18 @@ impl Source {
         }
     }
 
+    /// One of two words: whether it is `other`, and not the one that also holds where nothing is set.
+    pub(crate) fn is_other(&mut self, name: &'static str, default: &str, other: &str) -> bool {
+        match self.text(name) {
+            Some(text) if text == other => true,
+            Some(text) if text != default => {
+                self.refuse(name, &format!("must be {default} or {other}"));
+                false
+            }
+            _ => false,
+        }
+    }
+
     /// A list: comma separated, or a JSON array of texts.
     pub(crate) fn list(&mut self, name: &'static str, default: &[&str]) -> Vec<String> {
         let Some(text) = self.text(name) else {
