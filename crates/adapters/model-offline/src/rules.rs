@@ -14,7 +14,8 @@ pub(crate) enum Turn {
     Call(ToolCall),
 }
 
-/// A title is the beginning of the message. Else decides by the last item: a tool's result is the answer; else the first known word of the person's message.
+/// A title is the beginning of the message. Else decides by the last item: a tool's result is the answer; else the first known word
+/// of the person's message.
 pub(crate) fn decide(request: &ModelRequest) -> Turn {
     if request.instructions == TITLE_INSTRUCTIONS {
         return Turn::Say(title(request));

@@ -13,8 +13,8 @@ use crate::{
     SearchHit, SearchQuery, Title, Truncation,
 };
 
-/// Reads, searches, names, shortens and deletes the conversations of the person who calls. Those of anybody else are absent, whatever the
-/// caller's role.
+/// Reads, searches, names, shortens and deletes the conversations of the person who calls. Those of anybody else are absent,
+/// whatever the caller's role.
 pub struct ConversationService {
     pub(crate) store: Arc<dyn ConversationStore>,
     ambient: Ambient,

@@ -27,7 +27,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How often the conversation is looked at meanwhile.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Waits up to half a minute for the title of a conversation and tells it. It tells nothing when there is none by then, or none will be made.
+/// Waits up to half a minute for the title of a conversation and tells it.
+///
+/// It tells nothing when there is none by then, or none will be made.
 #[utoipa::path(
     tag = "conversations",
     params(("conversation_id" = String, Path, description = "The conversation")),
