@@ -46,6 +46,14 @@ fn key(text: &str) -> ConversationKey {
 }
 
 impl Fixture {
+    fn colleague(&self) -> Principal {
+        person(
+            self.ada.tenant,
+            Ambient::system().new_id(),
+            TenantRole::Member.scopes(),
+        )
+    }
+
     async fn says(&self, who: &Principal, name: &str) {
         let turn = Turn {
             tenant: who.tenant,
@@ -89,11 +97,7 @@ async fn a_thread_shows_its_last_hundred_messages_and_where_earlier_ones_are() {
 #[tokio::test]
 async fn an_owner_of_the_tenant_cannot_read_what_a_colleague_said() {
     let f = fixture();
-    let colleague = person(
-        f.ada.tenant,
-        Ambient::system().new_id(),
-        TenantRole::Member.scopes(),
-    );
+    let colleague = f.colleague();
     f.says(&colleague, "a").await;
     assert_eq!(f.service.find(&f.ada, &key("a")).await.unwrap(), None);
     let name = key("a");
@@ -201,11 +205,7 @@ async fn a_filter_that_storage_could_not_ask_for_matches_nothing() {
 #[tokio::test]
 async fn an_export_holds_every_message_of_every_conversation_of_the_callers() {
     let f = fixture();
-    let colleague = person(
-        f.ada.tenant,
-        Ambient::system().new_id(),
-        TenantRole::Member.scopes(),
-    );
+    let colleague = f.colleague();
     f.says(&colleague, "theirs").await;
     for number in 0..101 {
         f.says(&f.ada, &format!("c{number:03}")).await;
